@@ -1,0 +1,1 @@
+//! Streaming JSON: writing over [`embedded_io::Write`] and bounded scanning.

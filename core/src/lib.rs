@@ -1,0 +1,19 @@
+//! Append-only, crash-safe, branchable, compactable session log for LLM agents.
+#![no_std]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::std_instead_of_core,
+        clippy::std_instead_of_alloc
+    )
+)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod json;

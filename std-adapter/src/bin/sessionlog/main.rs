@@ -1,0 +1,2 @@
+//! The `sessionlog` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Session log for LLM agents on files.
