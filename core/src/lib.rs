@@ -16,4 +16,5 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod crc;
 pub mod json;

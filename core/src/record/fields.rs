@@ -1,0 +1,524 @@
+//! Gathers a record's bookkeeping from what the JSON scanner tells. Holds one short string at a time.
+
+use super::{
+    Fault, Kind, Record, Role, Span, Totals,
+    key::{Count, Key, LONGEST_KEY, Member},
+};
+use crate::{
+    crc::Crc32,
+    id::{EntryId, MAX_ID_LEN},
+    json::scan::{Sink, ValueKind},
+    time::Timestamp,
+    usage::{Usage, UsageTotals},
+};
+
+/// Nothing of interest lies deeper than `message.content[].tool_call.id`.
+const DEEPEST: usize = 5;
+
+/// What the open string is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    Nothing,
+    Key,
+    Value,
+    Hash,
+    Text,
+    Summary,
+}
+
+/// The `crc` member, while it is the last member seen.
+#[derive(Clone, Copy)]
+struct Stated {
+    crc: Option<u32>,
+    /// Offset of the comma before it.
+    comma: u64,
+    /// Offset after its value.
+    end: u64,
+}
+
+pub(super) struct Fields {
+    pub(super) record: Record,
+    pub(super) fault: Option<(Fault, u64)>,
+    path: [Key; DEEPEST + 1],
+    hold: Hold,
+    held: heapless::Vec<u8, MAX_ID_LEN>,
+    overflow: bool,
+    hash: Crc32,
+    seen: u16,
+    wrong: u16,
+    wrong_at: u64,
+    reference: Option<Member>,
+    begun_at: u64,
+    texts: u32,
+    usage: Usage,
+    usage_known: bool,
+    reported: bool,
+    totals: Totals,
+    totals_seen: u8,
+    crc: Crc32,
+    chunk_at: u64,
+    crc_from: usize,
+    prefix: u32,
+    comma_at: u64,
+    stated: Option<Stated>,
+}
+
+impl Fields {
+    pub(super) fn new() -> Self {
+        Fields {
+            record: Record::default(),
+            fault: None,
+            path: [Key::Other; DEEPEST + 1],
+            hold: Hold::Nothing,
+            held: heapless::Vec::new(),
+            overflow: false,
+            hash: Crc32::new(),
+            seen: 0,
+            wrong: 0,
+            wrong_at: 0,
+            reference: None,
+            begun_at: 0,
+            texts: 0,
+            usage: Usage::default(),
+            usage_known: false,
+            reported: true,
+            totals: Totals::default(),
+            totals_seen: 0,
+            crc: Crc32::new(),
+            chunk_at: 0,
+            crc_from: 0,
+            prefix: 0,
+            comma_at: 0,
+            stated: None,
+        }
+    }
+
+    /// Takes the rest of a chunk into the checksum; `taken` are the bytes of it that belong to the record.
+    pub(super) fn end_chunk(&mut self, taken: &[u8]) {
+        self.crc.update(taken.get(self.crc_from..).unwrap_or(&[]));
+        self.crc_from = 0;
+        self.chunk_at = self.chunk_at.saturating_add(taken.len() as u64);
+    }
+
+    /// The verdict once the object has ended at offset `end`.
+    pub(super) fn conclude(&mut self, end: u64) -> Result<(), (Fault, u64)> {
+        self.record.len = end;
+        if let Some(stated) = self.stated {
+            // F5: the record ends with exactly `,"crc":"xxxxxxxx"}`, 18 bytes.
+            let Some(crc) = stated.crc else {
+                return Err((Fault::CrcMalformed, stated.comma));
+            };
+            if stated.comma.saturating_add(18) != end || stated.end.saturating_add(1) != end {
+                return Err((Fault::CrcMalformed, stated.comma));
+            }
+            if crc != self.prefix {
+                let computed = self.prefix;
+                return Err((Fault::CrcMismatch { computed }, stated.comma));
+            }
+            self.record.has_crc = true;
+        }
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        self.require(Member::Type)?;
+        let (required, optional): (&[Member], &[Member]) = match self.record.kind {
+            Kind::Session => (&[Member::Id], &[]),
+            Kind::Message => (&[Member::Id, Member::Message], &[Member::ParentId]),
+            Kind::Compaction => (
+                &[Member::Id, Member::Summary, Member::FirstKeptEntryId],
+                &[Member::ParentId, Member::TokensBefore, Member::TokensAfter],
+            ),
+            Kind::Leaf => (&[Member::Id, Member::EntryId], &[Member::ParentId]),
+            Kind::Unknown => (&[], &[]),
+        };
+        for &member in required {
+            self.require(member)?;
+        }
+        for &member in optional {
+            self.typed(member)?;
+        }
+        let references =
+            Member::FirstKeptEntryId.bit() | Member::EntryId.bit() | Member::ForkPoint.bit();
+        if self.record.kind != Kind::Unknown && (self.seen & references).count_ones() > 1 {
+            let member = self.reference.unwrap_or(Member::EntryId);
+            return Err((Fault::Conflict(member), 0));
+        }
+        let complete = self.totals_seen == 0b1_1111;
+        let bearer = matches!(self.record.kind, Kind::Compaction | Kind::Leaf);
+        self.record.totals = (complete && bearer && self.record.has_crc).then_some(self.totals);
+        Ok(())
+    }
+
+    fn require(&self, member: Member) -> Result<(), (Fault, u64)> {
+        if self.seen & member.bit() == 0 {
+            return Err((Fault::Missing(member), 0));
+        }
+        self.typed(member)
+    }
+
+    fn typed(&self, member: Member) -> Result<(), (Fault, u64)> {
+        if self.wrong & member.bit() != 0 {
+            return Err((Fault::WrongType(member), self.wrong_at));
+        }
+        Ok(())
+    }
+
+    fn fault(&mut self, fault: Fault, at: u64) {
+        self.fault.get_or_insert((fault, at));
+    }
+
+    fn at(&self, depth: usize) -> Key {
+        self.path.get(depth).copied().unwrap_or_default()
+    }
+
+    fn hold(&mut self, hold: Hold) {
+        self.hold = hold;
+        self.held.clear();
+        self.overflow = false;
+        if hold == Hold::Hash {
+            self.hash = Crc32::new();
+        }
+    }
+
+    fn in_message(&self) -> bool {
+        self.at(1) == Key::Top(Member::Message)
+    }
+
+    fn begin_top(&mut self, member: Member, kind: ValueKind, at: u64) {
+        if self.seen & member.bit() != 0 {
+            self.fault(Fault::Duplicate(member), at);
+        }
+        self.seen |= member.bit();
+        self.stated = None;
+        self.begun_at = at;
+        use Member as M;
+        let fits = match member {
+            M::Message => {
+                self.record.message.payload.start = at;
+                kind == ValueKind::Object
+            }
+            M::Totals => true,
+            M::Summary => {
+                self.record.summary.start = at;
+                if kind == ValueKind::String {
+                    self.hold(Hold::Summary);
+                }
+                kind == ValueKind::String
+            }
+            M::TokensBefore | M::TokensAfter | M::Version => matches!(kind, ValueKind::Number(_)),
+            M::ParentId => matches!(kind, ValueKind::String | ValueKind::Null),
+            _ => kind == ValueKind::String,
+        };
+        if kind == ValueKind::String && member != M::Summary {
+            self.hold(Hold::Value);
+        }
+        if !fits {
+            self.mark_wrong(member, at);
+        }
+    }
+
+    fn mark_wrong(&mut self, member: Member, at: u64) {
+        if self.wrong == 0 {
+            self.wrong_at = at;
+        }
+        self.wrong |= member.bit();
+    }
+
+    fn end_top(&mut self, member: Member, kind: ValueKind, at: u64) {
+        use Member as M;
+        match (member, kind) {
+            (M::Message, ValueKind::Object) => {
+                let payload = &mut self.record.message.payload;
+                payload.len = at.saturating_sub(payload.start);
+                let extra = u64::from(self.texts.saturating_sub(1));
+                let message = &mut self.record.message;
+                message.text_len = message.text_len.saturating_add(extra);
+                if message.role == Role::Assistant && self.usage_known && self.reported {
+                    message.usage = Some(self.usage);
+                }
+            }
+            (M::Summary, ValueKind::String) => {
+                let summary = &mut self.record.summary;
+                summary.len = at.saturating_sub(summary.start);
+            }
+            (M::TokensBefore, ValueKind::Number(Some(n))) => self.record.tokens_before = Some(n),
+            (M::TokensAfter, ValueKind::Number(Some(n))) => self.record.tokens_after = Some(n),
+            (M::Version, ValueKind::Number(n)) => self.record.version = n,
+            (M::TokensBefore | M::TokensAfter, ValueKind::Number(None)) => {
+                self.mark_wrong(member, self.begun_at);
+            }
+            (_, ValueKind::String) => self.end_top_string(member, at),
+            _ => {}
+        }
+    }
+
+    fn end_top_string(&mut self, member: Member, at: u64) {
+        use Member as M;
+        match member {
+            M::Type => {
+                self.record.kind = match self.held.as_slice() {
+                    b"session" => Kind::Session,
+                    b"message" => Kind::Message,
+                    b"compaction" => Kind::Compaction,
+                    b"leaf" => Kind::Leaf,
+                    _ => Kind::Unknown,
+                };
+            }
+            M::Id => self.record.id = self.take_id(member),
+            M::ParentId => self.record.parent_id = self.take_id(member),
+            M::FirstKeptEntryId | M::EntryId | M::ForkPoint => {
+                self.record.reference = self.take_id(member);
+                self.reference = Some(member);
+            }
+            M::Timestamp if !self.overflow => {
+                self.record.timestamp = core::str::from_utf8(&self.held)
+                    .ok()
+                    .and_then(Timestamp::parse);
+            }
+            M::Writer => self.record.ours = self.held.starts_with(b"sessionlog/"),
+            M::Crc => {
+                let crc = Crc32::parse_hex(&self.held).filter(|_| !self.overflow);
+                let comma = self.comma_at;
+                self.stated = Some(Stated {
+                    crc,
+                    comma,
+                    end: at,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn take_id(&mut self, member: Member) -> Option<EntryId> {
+        if self.overflow {
+            self.fault(Fault::IdTooLong(member), self.begun_at);
+            return None;
+        }
+        let id = core::str::from_utf8(&self.held).ok()?;
+        EntryId::try_from(id).ok()
+    }
+
+    fn begin_in_message(&mut self, depth: usize, kind: ValueKind, at: u64) {
+        let string = kind == ValueKind::String;
+        let message = &mut self.record.message;
+        match (depth, self.at(2), self.at(3), self.at(4), self.at(5)) {
+            (2, Key::Role, ..) => {
+                message.role = Role::Other;
+                if string {
+                    self.hold(Hold::Value);
+                }
+            }
+            (2, Key::Usage, ..) => {
+                self.usage = Usage::default();
+                self.usage_known = false;
+                self.reported = true;
+            }
+            (2, Key::Content, ..) => {
+                message.text_len = 0;
+                message.first_text = Span::default();
+                self.texts = 0;
+                if string {
+                    self.begin_text(at);
+                }
+            }
+            (2, Key::ToolCallId, ..) if string => self.hold(Hold::Hash),
+            (2, Key::Model | Key::Provider, ..) if string => self.begun_at = at,
+            (4, Key::Content, Key::Element, Key::Text, _) if string => self.begin_text(at),
+            (4, Key::Content, Key::Element, Key::MediaType, _) if string => {
+                self.texts = self.texts.saturating_add(1);
+                message.text_len = message.text_len.saturating_add(IMAGE_FRAME);
+                self.hold(Hold::Text);
+            }
+            (5, Key::Content, Key::Element, Key::ToolCall, Key::Top(Member::Id)) if string => {
+                self.hold(Hold::Hash);
+            }
+            _ => {}
+        }
+    }
+
+    fn begin_text(&mut self, at: u64) {
+        self.texts = self.texts.saturating_add(1);
+        self.begun_at = at;
+        self.hold(Hold::Text);
+    }
+
+    fn end_in_message(&mut self, depth: usize, kind: ValueKind, at: u64) {
+        let message = &mut self.record.message;
+        let begun = self.begun_at;
+        let span = Span {
+            start: begun,
+            len: at.saturating_sub(begun),
+        };
+        let string = kind == ValueKind::String;
+        match (
+            depth,
+            self.path.get(2).copied().unwrap_or_default(),
+            self.path.get(3).copied().unwrap_or_default(),
+            self.path.get(4).copied().unwrap_or_default(),
+        ) {
+            (2, Key::Role, ..) if string => {
+                message.role = match self.held.as_slice() {
+                    b"user" => Role::User,
+                    b"assistant" => Role::Assistant,
+                    b"tool_result" => Role::ToolResult,
+                    _ => Role::Other,
+                };
+            }
+            (2, Key::Model, ..) if string => message.model = span,
+            (2, Key::Provider, ..) if string => message.provider = span,
+            (2, Key::ToolCallId, ..) if string => message.answers = Some(self.hash.value()),
+            (2, Key::Content, ..) | (4, Key::Content, Key::Element, Key::Text)
+                if string && message.first_text.is_empty() =>
+            {
+                message.first_text = span;
+            }
+            (3, Key::Usage, Key::Count(count), _) => {
+                if let ValueKind::Number(Some(n)) = kind {
+                    self.usage_known |= set_count(&mut self.usage, count, n);
+                }
+            }
+            (3, Key::Usage, Key::Reported, _) => self.reported = kind != ValueKind::Bool(false),
+            (5, Key::Content, Key::Element, Key::ToolCall)
+                if string && self.path.get(5) == Some(&Key::Top(Member::Id)) =>
+            {
+                message.calls.push(self.hash.value());
+            }
+            _ => {}
+        }
+    }
+
+    fn end_in_totals(&mut self, depth: usize, kind: ValueKind) {
+        let n = match kind {
+            ValueKind::Number(Some(n)) => n,
+            ValueKind::Object if depth == 2 => 0,
+            _ => return,
+        };
+        let totals = &mut self.totals;
+        let seen = match (depth, self.path.get(2), self.path.get(3)) {
+            (2, Some(Key::Turns), _) => {
+                totals.branch.turns = n;
+                1
+            }
+            (2, Some(Key::Watermark), _) => {
+                totals.watermark = n;
+                2
+            }
+            (2, Some(Key::NextSeq), _) => {
+                totals.next_seq = n;
+                4
+            }
+            (2, Some(Key::Branch), _) if kind == ValueKind::Object => 8,
+            (2, Some(Key::Spent), _) if kind == ValueKind::Object => 16,
+            (3, Some(Key::Branch), Some(Key::Count(count))) => {
+                set_total(&mut totals.branch, *count, n);
+                0
+            }
+            (3, Some(Key::Spent), Some(Key::Count(count))) => {
+                set_total(&mut totals.spent, *count, n);
+                0
+            }
+            _ => 0,
+        };
+        self.totals_seen |= seen;
+    }
+}
+
+/// Length of `[image: ]`, the frame that opi puts around an image's media type.
+const IMAGE_FRAME: u64 = 9;
+
+/// Sets a counter; true when it is one of the four buckets (F18).
+fn set_count(usage: &mut Usage, count: Count, n: u64) -> bool {
+    match count {
+        Count::Input => usage.input_tokens = n,
+        Count::Output => usage.output_tokens = n,
+        Count::CacheRead => usage.cache_read_tokens = n,
+        Count::CacheWrite => usage.cache_write_tokens = n,
+        Count::CacheWrite1h => usage.cache_write_1h_tokens = Some(n),
+        Count::Reasoning => usage.reasoning_tokens = Some(n),
+        Count::Unreported => {}
+    }
+    !matches!(
+        count,
+        Count::CacheWrite1h | Count::Reasoning | Count::Unreported
+    )
+}
+
+fn set_total(totals: &mut UsageTotals, count: Count, n: u64) {
+    if count == Count::Unreported {
+        totals.unreported = n;
+    } else {
+        set_count(&mut totals.usage, count, n);
+    }
+}
+
+impl Sink for Fields {
+    fn key_begin(&mut self, depth: u16) {
+        if usize::from(depth) <= DEEPEST {
+            self.hold(Hold::Key);
+        }
+    }
+
+    fn key_end(&mut self, depth: u16) {
+        if let Some(slot) = self.path.get_mut(usize::from(depth)) {
+            let known = !self.overflow && self.held.len() <= LONGEST_KEY;
+            *slot = if known {
+                Key::of(&self.held)
+            } else {
+                Key::Other
+            };
+        }
+        self.hold = Hold::Nothing;
+    }
+
+    fn begin(&mut self, kind: ValueKind, depth: u16, at: u64) {
+        let depth = usize::from(depth);
+        if let Some(slot) = self.path.get_mut(depth.saturating_add(1)) {
+            *slot = match kind {
+                ValueKind::Array => Key::Element,
+                _ => Key::Other,
+            };
+        }
+        match (depth, self.at(1)) {
+            (0, _) if kind != ValueKind::Object => self.fault(Fault::NotAnObject, at),
+            (1, Key::Top(member)) => self.begin_top(member, kind, at),
+            (1, _) => self.stated = None,
+            (2..=DEEPEST, _) if self.in_message() => self.begin_in_message(depth, kind, at),
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, bytes: &[u8]) {
+        let len = bytes.len() as u64;
+        match self.hold {
+            Hold::Nothing => {}
+            Hold::Key | Hold::Value => {
+                self.overflow |= self.held.extend_from_slice(bytes).is_err();
+            }
+            Hold::Hash => self.hash.update(bytes),
+            Hold::Text => {
+                let message = &mut self.record.message;
+                message.text_len = message.text_len.saturating_add(len);
+            }
+            Hold::Summary => self.record.summary_len = self.record.summary_len.saturating_add(len),
+        }
+    }
+
+    fn end(&mut self, kind: ValueKind, depth: u16, at: u64) {
+        self.hold = Hold::Nothing;
+        let depth = usize::from(depth);
+        match (depth, self.at(1)) {
+            (1, Key::Top(member)) => self.end_top(member, kind, at),
+            (2..=DEEPEST, Key::Top(Member::Message)) => self.end_in_message(depth, kind, at),
+            (2 | 3, Key::Top(Member::Totals)) => self.end_in_totals(depth, kind),
+            _ => {}
+        }
+    }
+
+    fn outer_comma(&mut self, chunk: &[u8], index: usize) {
+        self.crc
+            .update(chunk.get(self.crc_from..index).unwrap_or(&[]));
+        self.crc_from = index;
+        self.prefix = self.crc.value();
+        self.comma_at = self.chunk_at.saturating_add(index as u64);
+    }
+}

@@ -1,0 +1,139 @@
+//! The names of members that mean something, and where in a record they do.
+
+/// The top-level members with a meaning (F4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[allow(missing_docs)] // Each is the member of its name.
+pub enum Member {
+    Type,
+    Id,
+    ParentId,
+    Timestamp,
+    Message,
+    Summary,
+    FirstKeptEntryId,
+    TokensBefore,
+    TokensAfter,
+    EntryId,
+    Version,
+    Writer,
+    ForkPoint,
+    Totals,
+    Crc,
+}
+
+impl Member {
+    /// The member's name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Type => "type",
+            Self::Id => "id",
+            Self::ParentId => "parent_id",
+            Self::Timestamp => "timestamp",
+            Self::Message => "message",
+            Self::Summary => "summary",
+            Self::FirstKeptEntryId => "first_kept_entry_id",
+            Self::TokensBefore => "tokens_before",
+            Self::TokensAfter => "tokens_after",
+            Self::EntryId => "entry_id",
+            Self::Version => "version",
+            Self::Writer => "writer",
+            Self::ForkPoint => "fork_point",
+            Self::Totals => "totals",
+            Self::Crc => "crc",
+        }
+    }
+
+    /// Its bit in a set of members.
+    pub(crate) fn bit(self) -> u16 {
+        1 << (self as u16)
+    }
+}
+
+/// A name anywhere in a record; what it means depends on where it stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// No name of ours.
+    #[default]
+    Other,
+    /// Not a member: an array's element.
+    Element,
+    Top(Member),
+    Role,
+    Usage,
+    Content,
+    ToolCallId,
+    Model,
+    Provider,
+    Text,
+    MediaType,
+    ToolCall,
+    Reported,
+    Count(Count),
+    Branch,
+    Spent,
+    Turns,
+    Watermark,
+    NextSeq,
+}
+
+/// The counters of a usage object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    Input,
+    Output,
+    CacheRead,
+    CacheWrite,
+    CacheWrite1h,
+    Reasoning,
+    Unreported,
+}
+
+/// Longer names are none of ours.
+pub(crate) const LONGEST_KEY: usize = 21;
+
+impl Key {
+    pub(crate) fn of(name: &[u8]) -> Key {
+        use Member as M;
+        match name {
+            b"type" => Key::Top(M::Type),
+            b"id" => Key::Top(M::Id),
+            b"parent_id" => Key::Top(M::ParentId),
+            b"timestamp" => Key::Top(M::Timestamp),
+            b"message" => Key::Top(M::Message),
+            b"summary" => Key::Top(M::Summary),
+            b"first_kept_entry_id" => Key::Top(M::FirstKeptEntryId),
+            b"tokens_before" => Key::Top(M::TokensBefore),
+            b"tokens_after" => Key::Top(M::TokensAfter),
+            b"entry_id" => Key::Top(M::EntryId),
+            b"version" => Key::Top(M::Version),
+            b"writer" => Key::Top(M::Writer),
+            b"fork_point" => Key::Top(M::ForkPoint),
+            b"totals" => Key::Top(M::Totals),
+            b"crc" => Key::Top(M::Crc),
+            b"role" => Key::Role,
+            b"usage" => Key::Usage,
+            b"content" => Key::Content,
+            b"tool_call_id" => Key::ToolCallId,
+            b"model" => Key::Model,
+            b"provider" => Key::Provider,
+            b"text" => Key::Text,
+            b"media_type" => Key::MediaType,
+            b"tool_call" => Key::ToolCall,
+            b"reported" => Key::Reported,
+            b"input_tokens" => Key::Count(Count::Input),
+            b"output_tokens" => Key::Count(Count::Output),
+            b"cache_read_tokens" => Key::Count(Count::CacheRead),
+            b"cache_write_tokens" => Key::Count(Count::CacheWrite),
+            b"cache_write_1h_tokens" => Key::Count(Count::CacheWrite1h),
+            b"reasoning_tokens" => Key::Count(Count::Reasoning),
+            b"unreported" => Key::Count(Count::Unreported),
+            b"branch" => Key::Branch,
+            b"spent" => Key::Spent,
+            b"turns" => Key::Turns,
+            b"watermark" => Key::Watermark,
+            b"next_seq" => Key::NextSeq,
+            _ => Key::Other,
+        }
+    }
+}
