@@ -17,4 +17,14 @@
 extern crate std;
 
 pub mod crc;
+pub mod cost;
+pub mod id;
 pub mod json;
+pub mod record;
+pub mod time;
+pub mod usage;
+
+pub use cost::{Cost, PicoUsd, Price};
+pub use id::{EntryId, IdKind, IdTooLong, MAX_ID_LEN, Sequence};
+pub use time::{Clock, Timestamp};
+pub use usage::{Usage, UsageTotals};
