@@ -16,11 +16,12 @@
 #[cfg(test)]
 extern crate std;
 
-pub mod crc;
 pub mod cost;
+pub mod crc;
 pub mod id;
 pub mod json;
 pub mod record;
+pub mod recovery;
 pub mod time;
 pub mod usage;
 

@@ -190,6 +190,11 @@ impl Scanner {
         self.offset
     }
 
+    /// When the last thing scanned, white space aside, is a value inside an open container: how many are open.
+    pub fn after_value(&self) -> Option<u16> {
+        (self.state == State::AfterValue).then_some(self.depth)
+    }
+
     /// True once the whole value has been seen. (A bare number is complete only at [`Scanner::finish`] or at what follows it.)
     pub fn is_complete(&self) -> bool {
         self.state == State::Done

@@ -15,6 +15,9 @@ use crate::{
 /// Nothing of interest lies deeper than `message.content[].tool_call.id`.
 const DEEPEST: usize = 5;
 
+/// How deep a record that was written behind a torn stub may seem to lie in it (F22).
+const FUSED_DEPTH: usize = 8;
+
 /// What the open string is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hold {
@@ -61,6 +64,10 @@ pub(super) struct Fields {
     prefix: u32,
     comma_at: u64,
     stated: Option<Stated>,
+    /// Where the last object at each depth from 1 began.
+    objects: [u64; FUSED_DEPTH],
+    /// The last value that ended is an object.
+    ended_object: bool,
 }
 
 impl Fields {
@@ -90,7 +97,16 @@ impl Fields {
             prefix: 0,
             comma_at: 0,
             stated: None,
+            objects: [0; FUSED_DEPTH],
+            ended_object: false,
         }
+    }
+
+    /// Where the value at `depth` that ended last began, if it is an object.
+    pub(super) fn last_object(&self, depth: u16) -> Option<u64> {
+        let index = usize::from(depth).checked_sub(1)?;
+        let begun = self.objects.get(index).copied()?;
+        self.ended_object.then_some(begun)
     }
 
     /// Takes the rest of a chunk into the checksum; `taken` are the bytes of it that belong to the record.
@@ -300,8 +316,9 @@ impl Fields {
 
     fn begin_in_message(&mut self, depth: usize, kind: ValueKind, at: u64) {
         let string = kind == ValueKind::String;
+        let [_, _, two, three, four, five] = self.path;
         let message = &mut self.record.message;
-        match (depth, self.at(2), self.at(3), self.at(4), self.at(5)) {
+        match (depth, two, three, four, five) {
             (2, Key::Role, ..) => {
                 message.role = Role::Other;
                 if string {
@@ -343,6 +360,7 @@ impl Fields {
     }
 
     fn end_in_message(&mut self, depth: usize, kind: ValueKind, at: u64) {
+        let [_, _, two, three, four, five] = self.path;
         let message = &mut self.record.message;
         let begun = self.begun_at;
         let span = Span {
@@ -350,12 +368,7 @@ impl Fields {
             len: at.saturating_sub(begun),
         };
         let string = kind == ValueKind::String;
-        match (
-            depth,
-            self.path.get(2).copied().unwrap_or_default(),
-            self.path.get(3).copied().unwrap_or_default(),
-            self.path.get(4).copied().unwrap_or_default(),
-        ) {
+        match (depth, two, three, four) {
             (2, Key::Role, ..) if string => {
                 message.role = match self.held.as_slice() {
                     b"user" => Role::User,
@@ -379,7 +392,7 @@ impl Fields {
             }
             (3, Key::Usage, Key::Reported, _) => self.reported = kind != ValueKind::Bool(false),
             (5, Key::Content, Key::Element, Key::ToolCall)
-                if string && self.path.get(5) == Some(&Key::Top(Member::Id)) =>
+                if string && five == Key::Top(Member::Id) =>
             {
                 message.calls.push(self.hash.value());
             }
@@ -393,28 +406,29 @@ impl Fields {
             ValueKind::Object if depth == 2 => 0,
             _ => return,
         };
+        let [_, _, two, three, ..] = self.path;
         let totals = &mut self.totals;
-        let seen = match (depth, self.path.get(2), self.path.get(3)) {
-            (2, Some(Key::Turns), _) => {
+        let seen = match (depth, two, three) {
+            (2, Key::Turns, _) => {
                 totals.branch.turns = n;
                 1
             }
-            (2, Some(Key::Watermark), _) => {
+            (2, Key::Watermark, _) => {
                 totals.watermark = n;
                 2
             }
-            (2, Some(Key::NextSeq), _) => {
+            (2, Key::NextSeq, _) => {
                 totals.next_seq = n;
                 4
             }
-            (2, Some(Key::Branch), _) if kind == ValueKind::Object => 8,
-            (2, Some(Key::Spent), _) if kind == ValueKind::Object => 16,
-            (3, Some(Key::Branch), Some(Key::Count(count))) => {
-                set_total(&mut totals.branch, *count, n);
+            (2, Key::Branch, _) if kind == ValueKind::Object => 8,
+            (2, Key::Spent, _) if kind == ValueKind::Object => 16,
+            (3, Key::Branch, Key::Count(count)) => {
+                set_total(&mut totals.branch, count, n);
                 0
             }
-            (3, Some(Key::Spent), Some(Key::Count(count))) => {
-                set_total(&mut totals.spent, *count, n);
+            (3, Key::Spent, Key::Count(count)) => {
+                set_total(&mut totals.spent, count, n);
                 0
             }
             _ => 0,
@@ -478,6 +492,11 @@ impl Sink for Fields {
                 _ => Key::Other,
             };
         }
+        if kind == ValueKind::Object
+            && let Some(slot) = self.objects.get_mut(depth.wrapping_sub(1))
+        {
+            *slot = at;
+        }
         match (depth, self.at(1)) {
             (0, _) if kind != ValueKind::Object => self.fault(Fault::NotAnObject, at),
             (1, Key::Top(member)) => self.begin_top(member, kind, at),
@@ -505,6 +524,7 @@ impl Sink for Fields {
 
     fn end(&mut self, kind: ValueKind, depth: u16, at: u64) {
         self.hold = Hold::Nothing;
+        self.ended_object = kind == ValueKind::Object;
         let depth = usize::from(depth);
         match (depth, self.at(1)) {
             (1, Key::Top(member)) => self.end_top(member, kind, at),

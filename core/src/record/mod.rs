@@ -196,10 +196,7 @@ pub struct Record {
 impl Record {
     /// A message, compaction or unknown entry: what can be a parent, and a leaf's target.
     pub fn is_node(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::Message | Kind::Compaction | Kind::Unknown
-        )
+        matches!(self.kind, Kind::Message | Kind::Compaction | Kind::Unknown)
     }
 
     /// Adds this record's usage and turn to `totals` (F18).

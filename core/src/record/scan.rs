@@ -92,6 +92,13 @@ impl RecordScanner {
         }
     }
 
+    /// When the bytes so far end with an object inside the incomplete record: its offset. A whole record that
+    /// was written behind a torn stub can look like that (F22).
+    pub fn last_object(&self) -> Option<u64> {
+        let depth = self.json.after_value()?;
+        self.fields.last_object(depth)
+    }
+
     /// The bookkeeping of the complete record.
     pub fn record(&self) -> &Record {
         &self.fields.record
