@@ -213,6 +213,11 @@ mod tests {
             }
         );
         assert_eq!(A.saturating_add(&A).cache_write_1h_tokens, Some(30));
+        assert_eq!(
+            A.saturating_sub(&sum.saturating_add(&A))
+                .cache_write_1h_tokens,
+            Some(0)
+        );
     }
 
     #[test]

@@ -1,1 +1,3 @@
 //! Session log for LLM agents on files.
+
+pub mod pricing;
