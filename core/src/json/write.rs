@@ -335,13 +335,13 @@ impl<W: Write> JsonWriter<W> {
         self.put(&[b'\\', short])
     }
 
-    /// Gathers bytes in the scratch; a run as long as the scratch goes straight to the sink.
+    /// Gathers bytes in the scratch; a run longer than that goes straight to the sink.
     fn put(&mut self, bytes: &[u8]) -> Result<(), WriteError<W::Error>> {
         if self.gather(bytes) {
             return Ok(());
         }
         self.flush_scratch()?;
-        if bytes.len() < SCRATCH && self.gather(bytes) {
+        if self.gather(bytes) {
             return Ok(());
         }
         write_all(&mut self.sink, bytes)
