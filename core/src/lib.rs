@@ -29,3 +29,4 @@ pub use cost::{Cost, PicoUsd, Price};
 pub use id::{EntryId, IdKind, IdTooLong, MAX_ID_LEN, Sequence};
 pub use time::{Clock, Timestamp};
 pub use usage::{Usage, UsageTotals};
+pub mod payload;

@@ -2,3 +2,8 @@
 
 pub mod scan;
 mod text;
+pub mod ser;
+pub mod write;
+
+pub use ser::{JsonSerializer, to_writer};
+pub use write::{JsonWriteError, JsonWriter, WriteError};
