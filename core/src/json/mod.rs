@@ -1,8 +1,8 @@
 //! Streaming JSON: writing over [`embedded_io::Write`] and bounded scanning.
 
 pub mod scan;
-mod text;
 pub mod ser;
+mod text;
 pub mod write;
 
 pub use ser::{JsonSerializer, to_writer};
