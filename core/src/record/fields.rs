@@ -222,7 +222,10 @@ impl Fields {
                 kind == ValueKind::String
             }
             M::TokensBefore | M::TokensAfter | M::Version => matches!(kind, ValueKind::Number(_)),
-            M::ParentId => matches!(kind, ValueKind::String | ValueKind::Null),
+            M::ParentId => {
+                self.record.parent.start = at;
+                matches!(kind, ValueKind::String | ValueKind::Null)
+            }
             _ => kind == ValueKind::String,
         };
         if kind == ValueKind::String && member != M::Summary {
@@ -242,6 +245,9 @@ impl Fields {
 
     fn end_top(&mut self, member: Member, kind: ValueKind, at: u64) {
         use Member as M;
+        if member == M::ParentId {
+            self.record.parent.len = at.saturating_sub(self.record.parent.start);
+        }
         match (member, kind) {
             (M::Message, ValueKind::Object) => {
                 let payload = &mut self.record.message.payload;

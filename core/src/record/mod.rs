@@ -1,11 +1,22 @@
 //! Records: what a line of the log holds (rules F4 to F9), one file a kind for writing, one scanner for reading.
 
+mod compaction;
 mod fields;
+mod header;
 mod key;
+mod leaf;
+mod line;
+mod message;
 mod scan;
+mod unknown;
 
+pub use compaction::CompactionEntry;
+pub use header::{FORMAT_VERSION, Header, WRITER};
 pub use key::Member;
+pub use leaf::LeafEntry;
+pub use message::{MessageEntry, Payload, Verbatim};
 pub use scan::{RecordError, RecordScanner};
+pub use unknown::StoredEntry;
 
 use crate::{
     id::EntryId,
@@ -167,6 +178,8 @@ pub struct Record {
     pub id: Option<EntryId>,
     /// Its `parent_id`.
     pub parent_id: Option<EntryId>,
+    /// Where the value of `parent_id` lies.
+    pub parent: Span,
     /// Its `timestamp`, when that is a valid time.
     pub timestamp: Option<Timestamp>,
     /// `first_kept_entry_id` of a compaction, `entry_id` of a leaf, `fork_point` of a header.
@@ -287,3 +300,6 @@ impl Default for Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,8 @@ pub enum JsonWriteError {
     /// One of `serde_json`'s stand-ins (`RawValue`, an arbitrary-precision number), which only
     /// that crate's own serializer can read. Use [`JsonWriter::raw`](super::JsonWriter::raw) for a verbatim value.
     PrivateType,
+    /// A verbatim value that holds a raw line break: a record stands on one line.
+    LineBreak,
     /// Raised by the value's own `Serialize` implementation.
     Custom(Message),
 }
@@ -79,6 +81,7 @@ impl Display for JsonWriteError {
             Self::NonFiniteFloat => f.write_str("a float is infinite or not a number"),
             Self::DisplayFailed => f.write_str("a value could not be formatted as text"),
             Self::PrivateType => f.write_str("a type private to serde_json cannot be written"),
+            Self::LineBreak => f.write_str("a verbatim value holds a raw line break"),
             Self::Custom(message) => message.fmt(f),
         }
     }

@@ -1,0 +1,36 @@
+//! The leaf record: a pointer to the tip (F12, F19).
+
+use super::{
+    Totals,
+    line::{optional, text, totals, write_record},
+};
+use crate::{id::EntryId, json::WriteError, time::Timestamp};
+use embedded_io::Write;
+
+/// A leaf to be written.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct LeafEntry<'a> {
+    /// Its own id.
+    pub id: &'a EntryId,
+    /// When it was written.
+    pub timestamp: Timestamp,
+    /// The entry that becomes the tip.
+    pub entry_id: &'a EntryId,
+    /// The checkpoint.
+    pub totals: Option<&'a Totals>,
+}
+
+impl LeafEntry<'_> {
+    /// Writes the record and its line end; gives the record's length in bytes.
+    pub fn encode<W: Write>(&self, sink: &mut W) -> Result<u64, WriteError<W::Error>> {
+        write_record(sink, |json| {
+            text(json, "type", "leaf")?;
+            text(json, "id", self.id.as_str())?;
+            optional(json, "parent_id", None)?;
+            text(json, "timestamp", self.timestamp.format(&mut [0; 24]))?;
+            text(json, "entry_id", self.entry_id.as_str())?;
+            totals(json, self.totals)
+        })
+    }
+}

@@ -1,0 +1,67 @@
+//! The message record, and what can be its payload (F7, F29).
+
+use super::line::{optional, text, write_record};
+use crate::{
+    id::EntryId,
+    json::{JsonWriter, WriteError, write::JsonWriteError},
+    time::Timestamp,
+};
+use embedded_io::Write;
+use serde::Serialize;
+
+/// What can be a message's payload: anything that serialises to a JSON object, and [`Verbatim`] bytes.
+/// Implement it for what is streamed from elsewhere.
+pub trait Payload {
+    /// Writes the payload as one JSON value.
+    fn write_to<W: Write>(&self, json: &mut JsonWriter<W>) -> Result<(), WriteError<W::Error>>;
+}
+
+impl<T: Serialize + ?Sized> Payload for T {
+    fn write_to<W: Write>(&self, json: &mut JsonWriter<W>) -> Result<(), WriteError<W::Error>> {
+        json.value(self)
+    }
+}
+
+/// A payload that is JSON already: it is carried byte for byte.
+///
+/// Raw line breaks are refused ([`JsonWriteError::LineBreak`]); the journal checks the rest.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Verbatim<'a>(pub &'a [u8]);
+
+impl Payload for Verbatim<'_> {
+    fn write_to<W: Write>(&self, json: &mut JsonWriter<W>) -> Result<(), WriteError<W::Error>> {
+        if memchr::memchr2(b'\n', b'\r', self.0).is_some() {
+            return Err(JsonWriteError::LineBreak.into());
+        }
+        json.raw(self.0)
+    }
+}
+
+/// A message to be written.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct MessageEntry<'a, P: ?Sized> {
+    /// Its id.
+    pub id: &'a EntryId,
+    /// The tip that it follows.
+    pub parent_id: Option<&'a EntryId>,
+    /// When it was appended.
+    pub timestamp: Timestamp,
+    /// Its payload.
+    pub message: &'a P,
+}
+
+impl<P: Payload + ?Sized> MessageEntry<'_, P> {
+    /// Writes the record and its line end; gives the record's length in bytes.
+    pub fn encode<W: Write>(&self, sink: &mut W) -> Result<u64, WriteError<W::Error>> {
+        write_record(sink, |json| {
+            text(json, "type", "message")?;
+            text(json, "id", self.id.as_str())?;
+            optional(json, "parent_id", self.parent_id.map(EntryId::as_str))?;
+            text(json, "timestamp", self.timestamp.format(&mut [0; 24]))?;
+            json.key("message")?;
+            self.message.write_to(json)
+        })
+    }
+}
