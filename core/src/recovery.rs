@@ -177,11 +177,20 @@ impl Framer {
         self.line.saturating_add(u64::from(self.new_line))
     }
 
-    pub(crate) fn event(&self, signal: Signal) -> Event<'_> {
-        let extent = Extent {
+    /// The bookkeeping of the record that was told last.
+    pub(crate) fn record(&self) -> &Record {
+        self.scanner.record()
+    }
+
+    /// Where the record that was told last lies.
+    pub(crate) fn extent(&self) -> Extent {
+        Extent {
             start: self.record_start,
             len: self.scanner.record().len,
-        };
+        }
+    }
+
+    pub(crate) fn event(&self, signal: Signal) -> Event<'_> {
         match (signal, self.damage) {
             (Signal::Corrupt, Some(damage)) => Event::Corrupt(damage),
             (Signal::Torn, _) => Event::Torn {
@@ -193,7 +202,7 @@ impl Framer {
             },
             _ => Event::Record(Found {
                 record: self.scanner.record(),
-                extent,
+                extent: self.extent(),
                 line: self.line,
                 salvaged: self.damage.is_some(),
                 terminated: self.terminated,

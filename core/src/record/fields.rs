@@ -138,14 +138,13 @@ impl Fields {
         }
         self.require(Member::Type)?;
         let (required, optional): (&[Member], &[Member]) = match self.record.kind {
-            Kind::Session => (&[Member::Id], &[]),
-            Kind::Message => (&[Member::Id, Member::Message], &[Member::ParentId]),
+                        Kind::Message => (&[Member::Id, Member::Message], &[Member::ParentId]),
             Kind::Compaction => (
                 &[Member::Id, Member::Summary, Member::FirstKeptEntryId],
                 &[Member::ParentId, Member::TokensBefore, Member::TokensAfter],
             ),
             Kind::Leaf => (&[Member::Id, Member::EntryId], &[Member::ParentId]),
-            Kind::Unknown => (&[], &[]),
+            Kind::Session | Kind::Unknown => (&[], &[]),
         };
         for &member in required {
             self.require(member)?;
