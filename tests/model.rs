@@ -3,6 +3,7 @@
 //! The whole file is in memory, it is read forward, and nothing is fast. It shares no code with the core: the two
 //! are compared with each other, so that a mistake must be made twice to go unseen.
 
+pub mod context;
 pub mod json;
 pub mod lines;
 pub mod record;
