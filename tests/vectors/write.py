@@ -123,9 +123,9 @@ put("valid/surrogate-pairs", H,
 
 
 def deep(levels):
-    """A message whose record is nested this deep: record and payload are two levels of it."""
-    inner = b"[" * (levels - 2) + b"]" * (levels - 2)
-    return seal(b'{"type":"message","id":"msg-1","parent_id":null,"timestamp":"t","message":{"role":"user","content":' + inner + b"}}")
+    """A message nested this deep, in a member of no meaning: the expectation, which holds payloads, must stay shallow."""
+    inner = b"[" * (levels - 1) + b"]" * (levels - 1)
+    return seal(b'{"type":"message","id":"msg-1","parent_id":null,"timestamp":"t","x":' + inner + b',"message":{"role":"user","content":[]}}')
 
 
 put("valid/depth-127", H, deep(127), seal(user("msg-2", "msg-1", "two")))
