@@ -80,7 +80,9 @@ proptest! {
         prop_assert_eq!(ours(&path).1, opi_tip(&path));
         let (us, them) = (ours(&path).0, opi(&path));
         prop_assert_eq!(&us.status, "clean");
-        prop_assert!(us.context.ends_with(&them.context) || them.context.len() > us.context.len());
+let written = [&more[0][..], &more[0][..]].concat();
+        let written: Vec<_> = llm(&written).iter().map(agent_message).collect();
+        prop_assert!(us.context.ends_with(&written) && them.context.ends_with(&written));
     }
 
     /// F28: opi's torn tail is cut before we append.
