@@ -80,7 +80,7 @@ proptest! {
         prop_assert_eq!(ours(&path).1, opi_tip(&path));
         let (us, them) = (ours(&path).0, opi(&path));
         prop_assert_eq!(&us.status, "clean");
-let written = [&more[0][..], &more[0][..]].concat();
+        let written = [&more[0][..], &more[0][..]].concat();
         let written: Vec<_> = llm(&written).iter().map(agent_message).collect();
         prop_assert!(us.context.ends_with(&written) && them.context.ends_with(&written));
     }
