@@ -1,1 +1,5 @@
 //! Shared test support.
+
+pub mod generate;
+pub mod model;
+pub mod vectors;
