@@ -138,7 +138,7 @@ impl Fields {
         }
         self.require(Member::Type)?;
         let (required, optional): (&[Member], &[Member]) = match self.record.kind {
-                        Kind::Message => (&[Member::Id, Member::Message], &[Member::ParentId]),
+            Kind::Message => (&[Member::Id, Member::Message], &[Member::ParentId]),
             Kind::Compaction => (
                 &[Member::Id, Member::Summary, Member::FirstKeptEntryId],
                 &[Member::ParentId, Member::TokensBefore, Member::TokensAfter],
