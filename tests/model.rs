@@ -157,7 +157,7 @@ pub struct Model {
     pub torn: Option<(usize, usize)>,
     /// How many lines are blank.
     pub blank: usize,
-    /// Offset and length of a valid last record without `\n` (F20).
+    /// Offset and length of a last record without `\n` (F20), salvaged or not.
     pub unended: Option<(usize, usize)>,
     /// The file's state.
     pub state: State,

@@ -43,7 +43,7 @@ pub struct Lines {
     pub torn: Option<(usize, usize)>,
     /// How many lines are blank.
     pub blank: usize,
-    /// Offset and length of a valid record at the end of the file that lacks its `\n` (F20).
+    /// Offset and length of the record at the end of the file that lacks its `\n` (F20), salvaged or not.
     pub unended: Option<(usize, usize)>,
 }
 
@@ -86,6 +86,8 @@ fn judge(lines: &mut Lines, line: &[u8], start: usize, number: usize, ended: boo
         let from = salvaged.last().map_or(0, |r| r.start + r.len - start);
         if after(line, from).is_some() {
             lines.torn = Some((start + from, line.len() - from));
+        } else {
+            lines.unended = salvaged.last().map(|r| (r.start, r.len));
         }
         if salvaged.is_empty() {
             return lines.held.push(Held::Torn);

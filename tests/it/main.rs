@@ -1,0 +1,8 @@
+//! The core and the library from outside, in one binary.
+
+/// The framer and the reference reader on generated files.
+mod framing;
+/// What the framer tells of a file, and what the reference reader does, in the same words.
+mod seen;
+/// The framer on every conformance vector.
+mod vectors;
