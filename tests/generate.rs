@@ -324,7 +324,8 @@ pub fn write(style: Style, fork: Option<Index>, seals: u64, steps: &[Step]) -> V
         .collect()
 }
 
-fn style() -> impl Strategy<Value = Style> {
+/// Any style.
+pub fn style() -> impl Strategy<Value = Style> {
     prop::sample::select(vec![
         Style::Ours,
         Style::Linear,

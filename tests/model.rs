@@ -157,7 +157,7 @@ pub struct Model {
     pub torn: Option<(usize, usize)>,
     /// How many lines are blank.
     pub blank: usize,
-    /// Offset and length of a valid last record without `\n` (F20).
+    /// Offset and length of a last record without `\n` (F20), salvaged or not.
     pub unended: Option<(usize, usize)>,
     /// The file's state.
     pub state: State,
@@ -205,12 +205,6 @@ pub fn read(bytes: &[u8]) -> Model {
         match held {
             Held::Record(r) if first && r.kind == Kind::Session => {
                 m.header = header(&r);
-                if matches!(m.header, Header::Unsupported(_)) {
-                    return Model {
-                        header: m.header,
-                        ..Model::default()
-                    };
-                }
             }
             Held::Record(r) => {
                 if first {
@@ -223,10 +217,23 @@ pub fn read(bytes: &[u8]) -> Model {
                     m.header = Header::Lost;
                 }
                 m.corrupt.push(damage);
-                salvaged.into_iter().for_each(|r| m.push(r, true));
+                for r in salvaged {
+                    // F23: the first candidate of line 1; a later one is never salvaged.
+                    if r.kind == Kind::Session {
+                        m.header = header(&r);
+                    } else {
+                        m.push(r, true);
+                    }
+                }
             }
             Held::Torn if first => m.header = Header::Torn,
             Held::Torn => {}
+        }
+        if matches!(m.header, Header::Unsupported(_)) {
+            return Model {
+                header: m.header,
+                ..Model::default()
+            };
         }
     }
     m.state = match (m.corrupt.is_empty(), m.torn.is_some()) {
@@ -259,9 +266,9 @@ fn header(r: &Record) -> Header {
     }
 }
 
-/// The number in an id of the form `x-N` (F25).
+/// The number in an id of the form `x-N`, where `x` has no `-` (F25).
 pub fn number_of(id: &str) -> Option<u64> {
-    let (_, digits) = id.rsplit_once('-')?;
+    let (_, digits) = id.split_once('-')?;
     let decimal = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     digits.parse().ok().filter(|n| decimal && *n < 1 << 63)
 }
@@ -313,7 +320,7 @@ impl Model {
             let entry = &self.entries[i];
             let (mut parent, mut target) = (None, None);
             if self.is_node(i) {
-                prefix &= entry.parent_id.is_none();
+                prefix &= entry.parent_id.is_none() || entry.crc == Crc::Valid;
                 parent = match &entry.parent_id {
                     None if prefix => self.tip,
                     None => None,
@@ -345,10 +352,12 @@ impl Model {
         }
     }
 
-    /// F15: the nearest earlier message or compaction, when a corrupt line stands between it and the child.
+    /// F15: the nearest earlier message or compaction, when a corrupt line stands between it and the child or when
+    /// it was salvaged.
     fn bridge(&self, child: usize) -> Option<usize> {
         let found = (0..child).rev().find(|&i| self.is_content(i))?;
-        (self.entries[found].corrupt_before < self.entries[child].corrupt_before).then_some(found)
+        let (entry, child) = (&self.entries[found], &self.entries[child]);
+        (entry.corrupt_before < child.corrupt_before || entry.salvaged).then_some(found)
     }
 
     /// F16: from the root to this entry.

@@ -82,7 +82,19 @@ impl Value {
 /// # Errors
 /// The offset of the first byte that cannot stand there; the length when the text ends too early.
 pub fn read(bytes: &[u8], from: usize) -> Result<Node, usize> {
-    Reader { bytes, at: from }.value(0)
+    Reader::new(bytes, from).value(0)
+}
+
+/// The object that an unfinished value ends with: its offset and how many arrays and objects are open around it.
+///
+/// `None` when the value from offset `from` on is whole, when it goes wrong before the text ends, or when the text
+/// ends, white space aside, with something else.
+pub fn last_object(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let mut reader = Reader::new(bytes, from);
+    let ends_inside = reader.value(0).err() == Some(bytes.len());
+    let closed = reader.closed.filter(|_| ends_inside)?;
+    let at_the_end = bytes[closed.end..].iter().all(|&b| is_white(b));
+    at_the_end.then_some((closed.start, closed.open))
 }
 
 /// White space of JSON, but for the line feed, which ends a line (F1).
@@ -90,12 +102,29 @@ pub fn is_white(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r')
 }
 
+/// An object that has been read to its end.
+struct Closed {
+    start: usize,
+    end: usize,
+    open: usize,
+}
+
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// The object that was closed last.
+    closed: Option<Closed>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8], at: usize) -> Self {
+        Reader {
+            bytes,
+            at,
+            closed: None,
+        }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -131,6 +160,9 @@ impl Reader<'_> {
             _ => return Err(start),
         };
         let end = self.at;
+        if matches!(value, Value::Object(_)) {
+            self.closed = Some(Closed { start, end, open });
+        }
         Ok(Node { start, end, value })
     }
 
@@ -311,7 +343,7 @@ mod tests {
                 b'"' => inside = !inside,
                 b'\\' if inside => at += 1,
                 b'-' | b'0'..=b'9' if !inside => {
-                    let mut reader = Reader { bytes: text, at };
+                    let mut reader = Reader::new(text, at);
                     if reader.number().is_ok() && text[at..reader.at].len() >= 3 {
                         let digits = at + usize::from(text[at] == b'-');
                         copy[digits..reader.at].fill(b' ');
@@ -381,5 +413,27 @@ mod tests {
         assert_eq!(at(br#""\udc00""#), 6);
         assert_eq!(at(b"-x"), 1);
         assert_eq!(at(br#"{"a":"#), 5);
+    }
+
+    #[test]
+    fn last_objects() {
+        let last = |text: &str| last_object(text.as_bytes(), 0);
+        assert_eq!(last(r#"{"a":{}"#), Some((5, 1)));
+        assert_eq!(last("{\"a\":{} \t\r"), Some((5, 1)));
+        assert_eq!(last(r#"{"a":[0,{"b":{}}"#), Some((8, 2)));
+        assert_eq!(last(r#"[[[{"b":1}"#), Some((3, 3)));
+        for other in [
+            r#"{"a":{}}"#,
+            r#"{"a":{},"#,
+            r#"{"a":[{}]"#,
+            r#"{"a":{}"b"#,
+            r#"{"a":"{}"#,
+            r#"{"a":1"#,
+            r#"{"a":{"#,
+            r#"{"a":{}}}"#,
+            "",
+        ] {
+            assert_eq!(last(other), None, "{other}");
+        }
     }
 }

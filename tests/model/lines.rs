@@ -1,6 +1,6 @@
 //! Lines, damage and salvage (F1, F10, F20-F24).
 
-use super::json::is_white;
+use super::json::{self, is_white};
 use super::record::{self, Crc, Kind, Record};
 
 /// What begins a record that may be salvaged (F22).
@@ -8,6 +8,9 @@ const OPENING: &[u8] = b"{\"type\":\"";
 
 /// At most this many records are salvaged from one line (F22).
 const MOST_SALVAGED: usize = 8;
+
+/// A record that ends an unfinished candidate is found at most this deep in it (F22).
+const DEEPEST: usize = 8;
 
 /// A corrupt line (F21).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub struct Lines {
     pub torn: Option<(usize, usize)>,
     /// How many lines are blank.
     pub blank: usize,
-    /// Offset and length of a valid record at the end of the file that lacks its `\n` (F20).
+    /// Offset and length of the record at the end of the file that lacks its `\n` (F20), salvaged or not.
     pub unended: Option<(usize, usize)>,
 }
 
@@ -77,12 +80,14 @@ fn judge(lines: &mut Lines, line: &[u8], start: usize, number: usize, ended: boo
         },
         Err(at) => at,
     };
-    let salvaged = salvage(line, first, start);
+    let salvaged = salvage(line, first, start, lines.held.is_empty());
     if !ended {
         // What follows the last record that counts is torn; white space alone is nothing.
         let from = salvaged.last().map_or(0, |r| r.start + r.len - start);
         if after(line, from).is_some() {
             lines.torn = Some((start + from, line.len() - from));
+        } else {
+            lines.unended = salvaged.last().map(|r| (r.start, r.len));
         }
         if salvaged.is_empty() {
             return lines.held.push(Held::Torn);
@@ -105,7 +110,7 @@ fn after(line: &[u8], from: usize) -> Option<usize> {
 }
 
 /// F22 and F23.
-fn salvage(line: &[u8], first: usize, base: usize) -> Vec<Record> {
+fn salvage(line: &[u8], first: usize, base: usize, line_1: bool) -> Vec<Record> {
     let mut found = Vec::new();
     let mut candidate = Some(first);
     while let Some(at) = candidate {
@@ -117,7 +122,7 @@ fn salvage(line: &[u8], first: usize, base: usize) -> Vec<Record> {
             Ok(record) => {
                 let end = record.start + record.len - base;
                 let sound = match record.kind {
-                    Kind::Session => false,
+                    Kind::Session => line_1 && at == first,
                     Kind::Unknown => record.crc == Crc::Valid,
                     _ => true,
                 };
@@ -134,6 +139,11 @@ fn salvage(line: &[u8], first: usize, base: usize) -> Vec<Record> {
         };
         let from = failed.saturating_sub(2).max(at + 1);
         candidate = (from..line.len()).find(|&n| line[n..].starts_with(OPENING));
+        if let Some((inside, open)) = json::last_object(line, at)
+            && open <= DEEPEST
+        {
+            candidate = Some(inside);
+        }
     }
     found
 }

@@ -30,6 +30,9 @@ const IDS: [&str; 5] = [
     "fork_point",
 ];
 
+/// At most one of these stands in a record of a known kind (F4).
+const REFERENCES: [&str; 3] = ["first_kept_entry_id", "entry_id", "fork_point"];
+
 /// The longest id, in bytes after unescaping (F6).
 pub const LONGEST_ID: usize = 128;
 
@@ -195,6 +198,12 @@ fn judge(line: &[u8], node: &Node, base: usize) -> Result<Record, usize> {
             require("entry_id", string);
         }
         Kind::Session | Kind::Unknown => {}
+    }
+    if kind != Kind::Unknown {
+        let references = members
+            .iter()
+            .filter(|m| REFERENCES.contains(&m.name.as_str()));
+        wrong.extend(references.skip(1).map(|m| m.start));
     }
     if matches!(kind, Kind::Message | Kind::Compaction | Kind::Leaf)
         && let Some(m) = get("parent_id")
