@@ -246,7 +246,7 @@ fn by_reverse(
         bridges: notes.bridges,
         missing_parents: notes.missing_parents,
         branch_usage: counts(&tally.branch),
-        spent: counts(&tally.spent),
+        spent: counts(&tally.spent()),
         watermark: tally.watermark(),
         next_seq: tally.sequence.peek(),
     })
@@ -254,17 +254,36 @@ fn by_reverse(
 
 /// Compares the three readers. (The turns of `spent` are not recorded in totals, but no totals are in play here.)
 fn agree(bytes: &[u8], window: usize, step: usize) -> Result<(), TestCaseError> {
-    let (expected, _) = by_model(bytes);
-    let shown = String::from_utf8_lossy(bytes);
-    prop_assert_eq!(
-        &by_forward(bytes, window, step),
-        &expected,
-        "forward of {}",
-        shown
-    );
+    let (expected, model) = by_model(bytes);
+    if let model::Header::Unsupported { .. } = model.header {
+        // Refused, not read (F9); the caller sees the version.
+        let mut window = vec![0; window];
+        let walk = Branch::new(
+            Bytes {
+                all: bytes,
+                at: 0,
+                step,
+            },
+            &mut window,
+            Limits::default(),
+        );
+        prop_assert_ne!(walk.unwrap().head().version, Some(1));
+        return Ok(());
+    }
+    prop_assert_eq!(&by_forward(bytes, window, step), &expected, "forward");
     let reverse = by_reverse(bytes, window, step).unwrap();
-    prop_assert_eq!(&reverse, &expected, "reverse of {}", shown);
+    prop_assert_eq!(&reverse, &expected, "reverse");
     Ok(())
+}
+
+/// Bytes that a failing test shows as text.
+#[derive(Clone)]
+struct File(Vec<u8>);
+
+impl std::fmt::Debug for File {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.escape_ascii().to_string().replace("\\n", "\n"))
+    }
 }
 
 proptest! {
@@ -272,22 +291,22 @@ proptest! {
 
     #[test]
     fn on_tidy_sessions(
-        bytes in prop_oneof![
+        file in prop_oneof![
             generate::tidy(generate::Style::Ours), generate::tidy(generate::Style::Linear),
             generate::tidy(generate::Style::Chained), generate::tidy(generate::Style::Mixed),
-        ],
+        ].prop_map(File),
         window in 64usize..2000, step in 1usize..3000,
     ) {
-        agree(&bytes, window, step)?;
+        agree(&file.0, window, step)?;
     }
 
     #[test]
-    fn on_wild_sessions(bytes in generate::wild(), window in 64usize..2000, step in 1usize..3000) {
-        agree(&bytes, window, step)?;
+    fn on_wild_sessions(file in generate::wild().prop_map(File), window in 64usize..2000, step in 1usize..3000) {
+        agree(&file.0, window, step)?;
     }
 
     #[test]
-    fn on_damaged_sessions(bytes in generate::damaged(), window in 64usize..2000, step in 1usize..3000) {
-        agree(&bytes, window, step)?;
+    fn on_damaged_sessions(file in generate::damaged().prop_map(File), window in 64usize..2000, step in 1usize..3000) {
+        agree(&file.0, window, step)?;
     }
 }

@@ -62,7 +62,12 @@ impl Seen {
             let (a, b) = (self.entries.get(i), other.entries.get(i));
             return Some(format!("entry {i}:\n  {a:?}\n  {b:?}"));
         }
-        let rest = |s: &Seen| format!("{:?}", (&s.header, &s.corrupt, s.torn, s.unended, s.refused));
+        let rest = |s: &Seen| {
+            format!(
+                "{:?}",
+                (&s.header, &s.corrupt, s.torn, s.unended, s.refused)
+            )
+        };
         Some(format!("\n  {}\n  {}", rest(self), rest(other)))
     }
 
@@ -124,11 +129,7 @@ pub(crate) fn by_model(m: &Model) -> Seen {
     Seen {
         header,
         entries: entries.collect(),
-        corrupt: m
-            .corrupt
-            .iter()
-            .map(|d| wide((d.line, d.start)))
-            .collect(),
+        corrupt: m.corrupt.iter().map(|d| wide((d.line, d.start))).collect(),
         torn: m.torn.map(wide),
         unended: m.unended.map(wide),
         refused: false,

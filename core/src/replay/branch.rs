@@ -72,40 +72,46 @@ pub struct Notes {
 pub struct Tally {
     /// Usage and turns of the branch, as far back as it was followed.
     pub branch: UsageTotals,
-    /// Usage of all entries that are not inherited, as far back as was read.
-    pub spent: UsageTotals,
     /// `branch` is complete.
     pub branch_known: bool,
     /// `spent` is complete.
     pub spent_known: bool,
-    /// The total of `spent` when the newest compaction was written.
-    watermark: Watermark,
-    /// What was spent after the newest bearer of the fork point, going back: it counts if an earlier one turns up.
-    before_fork: Option<UsageTotals>,
-    /// The next number for an id.
+    /// The counter for the next id.
     pub sequence: Sequence,
+    spent: Spent,
+    /// What was spent after the newest bearer of the fork point, going back: it counts if an earlier one turns up.
+    before_fork: Option<Spent>,
+    /// The newest compaction has been met.
+    compacted: bool,
+    /// Recorded in totals before a compaction was met.
+    watermark: Option<u64>,
 }
 
+/// What was spent, and which part of it when the newest compaction was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-enum Watermark {
-    /// No compaction yet.
-    #[default]
-    None,
-    /// A compaction was met; this much was spent after it.
-    Before(u64),
-    /// Recorded in totals.
-    At(u64),
+struct Spent {
+    all: UsageTotals,
+    until_compaction: UsageTotals,
+}
+
+impl Spent {
+    fn merge(&mut self, other: &Spent) {
+        self.all.merge(&other.all);
+        self.until_compaction.merge(&other.until_compaction);
+    }
 }
 
 impl Tally {
-    /// The compaction watermark, once `spent` is known.
+    /// Usage of all entries that are not inherited, as far back as was read.
+    pub fn spent(&self) -> UsageTotals {
+        self.spent.all
+    }
+
+    /// The total of `spent` when the newest compaction was written, as far back as was read (F19).
     pub fn watermark(&self) -> u64 {
-        match self.watermark {
-            Watermark::None => 0,
-            Watermark::Before(after) => self.spent.usage.total_tokens().saturating_sub(after),
-            Watermark::At(total) => total,
-        }
+        let counted = self.spent.until_compaction.usage.total_tokens();
+        self.watermark.unwrap_or(counted)
     }
 
     /// Takes in a record that is met for the first time, going back.
@@ -119,28 +125,34 @@ impl Tally {
         let bears_fork = fork_point.is_some()
             && record.id.as_ref() == fork_point
             && matches!(record.kind, Kind::Message | Kind::Compaction);
-        if bears_fork && let Some(spent) = self.before_fork.replace(UsageTotals::default()) {
+        if bears_fork && let Some(spent) = self.before_fork.replace(Spent::default()) {
             self.spent.merge(&spent);
         }
+        self.compacted |= record.kind == Kind::Compaction;
         if let Some(totals) = &record.totals {
-            self.take_spent(totals);
+            self.take_totals(totals);
             return;
         }
-        if record.kind == Kind::Compaction && self.watermark == Watermark::None {
-            let pending = self.before_fork.unwrap_or_default();
-            let after = self.spent.usage.saturating_add(&pending.usage);
-            self.watermark = Watermark::Before(after.total_tokens());
+        let spent = self.before_fork.as_mut().unwrap_or(&mut self.spent);
+        record.add_usage_to(&mut spent.all);
+        if self.compacted {
+            record.add_usage_to(&mut spent.until_compaction);
         }
-        record.add_usage_to(self.before_fork.as_mut().unwrap_or(&mut self.spent));
     }
 
-    fn take_spent(&mut self, totals: &Totals) {
-        self.spent.merge(&totals.spent);
-        self.spent_known = true;
-        self.before_fork = None;
-        if self.watermark == Watermark::None {
-            self.watermark = Watermark::At(totals.watermark);
+    fn take_totals(&mut self, totals: &Totals) {
+        if !self.compacted {
+            self.watermark = Some(totals.watermark);
         }
+        self.spent.merge(&Spent {
+            all: totals.spent,
+            until_compaction: if self.compacted {
+                totals.spent
+            } else {
+                UsageTotals::default()
+            },
+        });
+        self.spent_known = true;
         if let Some(last) = Sequence::starting_at(totals.next_seq).peek().checked_sub(1) {
             self.sequence.observe_number(last);
         }
@@ -477,11 +489,12 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
     fn find_kept(&mut self) -> Result<Option<u64>, ReplayError<R::Error>> {
         while let Some(link) = self.next()? {
             let start = link.extent.start;
-            if let Some(at) = self.watch.wanted_at {
+            // A search for a lost parent may have seen further back than this link.
+            if let Some(at) = self.watch.wanted_at.filter(|at| *at >= start) {
                 let is_it = at == start && link.kind == Kind::Message;
                 return Ok(is_it.then_some(start));
             }
-            if self.watch.older_at.is_some() {
+            if self.watch.older_at.is_some_and(|at| at >= start) {
                 return Ok(None);
             }
             // An older compaction that keeps from the same entry on stands or falls with those before it.
