@@ -6,6 +6,7 @@ const HEADER: &str =
 
 struct Fixture {
     _temp: tempfile::TempDir,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "for links"))]
     outside: PathBuf,
     store: SessionStore,
 }
@@ -136,6 +137,11 @@ fn lists_newest_first_and_broken_ones_too() {
         let fifo = f.store.dir().join("fifo.jsonl");
         let made = std::process::Command::new("mkfifo").arg(fifo).status();
         assert!(made.unwrap().success());
+    }
+    assert!(f.store.latest().unwrap().ends_with("broken.jsonl"));
+    for other in ["di", "lin", "fif"] {
+        let found = f.store.resolve(other);
+        assert!(matches!(found, Err(Error::NotFound { .. })), "{found:?}");
     }
     let list = f.store.list().unwrap();
     let ids: Vec<&str> = list.iter().map(|info| &*info.id).collect();
