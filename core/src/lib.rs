@@ -16,6 +16,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod compaction;
 pub mod cost;
 pub mod crc;
 pub mod id;
