@@ -188,3 +188,12 @@ fn a_long_text_costs_what_is_shown() {
     assert!(shown.len() <= 10 * BYTES_PER_COLUMN + ELLIPSIS.len_utf8());
     assert!(shown.ends_with(ELLIPSIS));
 }
+
+#[test]
+fn a_cut_leaves_no_joiner_behind() {
+    let marks = "\u{301}".repeat(60);
+    let text = format!("e{marks}👩\u{200d}💻");
+    // The bytes that four columns may take end between the joiner and what it joins.
+    assert_eq!(text.len() - "💻".len(), 4 * BYTES_PER_COLUMN);
+    assert_eq!(truncate(&text, 4), format!("e{marks}👩…"));
+}
