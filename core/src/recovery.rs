@@ -193,6 +193,11 @@ impl Framer {
         self.scanner.record()
     }
 
+    /// Offset after the last record counted on the present line, or the line's start.
+    pub(crate) fn counted_to(&self) -> u64 {
+        self.counted_to
+    }
+
     /// Where the record that was told last lies.
     pub(crate) fn extent(&self) -> Extent {
         Extent {

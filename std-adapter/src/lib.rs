@@ -20,3 +20,4 @@ pub use header::{HeaderFault, HeaderInfo};
 pub use io::FileStorage;
 pub use lock::{LockError, WriterLock, open_for_writing};
 pub use store::{CreatedFile, SessionInfo, SessionStore};
+pub mod sanitize;

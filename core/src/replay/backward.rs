@@ -29,8 +29,8 @@ pub(super) enum Before {
     },
     /// The damage of the line that begins at `line_start`, before its salvaged records.
     Corrupt { line_start: u64 },
-    /// The torn tail.
-    Torn,
+    /// The torn tail, from `start` on.
+    Torn { start: u64 },
 }
 
 /// Reads a storage's records from its end to its beginning.
@@ -48,6 +48,7 @@ pub struct Backward<'b, R> {
     scanned: bool,
     corrupt: bool,
     torn: bool,
+    torn_start: u64,
     mark: Option<Mark>,
     present_end: u64,
     /// Where the first byte that is not white space lies: where a header stands.
@@ -75,6 +76,7 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
             scanned: false,
             corrupt: false,
             torn: false,
+            torn_start: 0,
             mark: None,
             present_end: end,
             header_at,
@@ -112,7 +114,9 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
     pub(super) fn prev(&mut self) -> Result<Option<Before>, ReplayError<R::Error>> {
         loop {
             if core::mem::take(&mut self.torn) {
-                return Ok(Some(Before::Torn));
+                return Ok(Some(Before::Torn {
+                    start: self.torn_start,
+                }));
             }
             if let Some(extent) = self.records.pop() {
                 if !core::mem::take(&mut self.scanned) {
@@ -160,7 +164,10 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
                     }
                 }
                 Signal::Corrupt => self.corrupt = true,
-                Signal::Torn => self.torn = true,
+                Signal::Torn => {
+                    self.torn = true;
+                    self.torn_start = self.framer.counted_to();
+                }
             }
         }
         Ok(())

@@ -56,6 +56,8 @@ pub struct Link {
 pub struct Notes {
     /// Corrupt lines and torn tail.
     pub health: Health,
+    /// Where the torn tail begins.
+    pub torn_at: Option<u64>,
     /// Leaves without target (F12).
     pub dangling_leaves: u64,
     /// Parents replaced by the nearest entry (F15).
@@ -164,6 +166,8 @@ impl Tally {
 enum Want {
     /// The tip at this point.
     Tip,
+    /// A node to begin with.
+    Start(EntryId),
     /// The parent of the last node.
     Node(EntryId),
     Nothing,
@@ -223,6 +227,12 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
         })
     }
 
+    /// Takes the nearest node with this id for the tip, whatever the file says. To be called first;
+    /// [`next`](Self::next) then gives `None` at once when there is no such node.
+    pub fn from(&mut self, id: &EntryId) {
+        self.want = Want::Start(id.clone());
+    }
+
     /// The header's bookkeeping.
     pub fn head(&self) -> &Head {
         &self.head
@@ -249,6 +259,7 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
         let found = match core::mem::replace(&mut self.want, Want::Nothing) {
             Want::Nothing => None,
             Want::Tip => self.find_tip()?,
+            Want::Start(id) => self.find_node(&id)?.map(|extent| self.link(extent)),
             Want::Node(id) => self.find_parent(&id)?,
         };
         let Some(link) = found else {
@@ -302,7 +313,10 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
         loop {
             let before = self.back.prev()?;
             match before {
-                Some(Before::Torn) => self.notes.health.torn = true,
+                Some(Before::Torn { start }) => {
+                    self.notes.health.torn = true;
+                    self.notes.torn_at = Some(start);
+                }
                 Some(Before::Corrupt { line_start }) if line_start < self.lowest_corrupt => {
                     self.lowest_corrupt = line_start;
                     self.notes.health.corrupt = self.notes.health.corrupt.saturating_add(1);

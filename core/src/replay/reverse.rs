@@ -1,7 +1,10 @@
 //! Reverse replay: the context, newest first, in constant memory (F17).
 
 use super::{Branch, Link, Notes, ReplayError, Tally, backward::Mark, branch::Head};
-use crate::record::{Extent, Kind, Limits, Record};
+use crate::{
+    id::EntryId,
+    record::{Extent, Kind, Limits, Record},
+};
 use embedded_io::{Read, Seek};
 
 /// An entry of the context.
@@ -62,6 +65,12 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
             tip: None,
             over: false,
         })
+    }
+
+    /// Takes the nearest node with this id for the tip, whatever the file says. To be called first;
+    /// [`tip`](Self::tip) stays `None` when there is no such node.
+    pub fn from(&mut self, id: &EntryId) {
+        self.branch.from(id);
     }
 
     /// The next older entry of the context; `None` at its beginning.

@@ -1,0 +1,281 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+const SESSIONS: &str = "\
+A SESSION is a path, an id, the beginning of an id that no other session shares, or 'latest'.
+
+Environment:
+  SESSIONLOG_DIR  where sessions are kept, unless --dir says so
+  NO_COLOR        no colours, unless --color says so
+
+Exit codes: 0 fine, 1 failed or found something wrong, 2 wrong usage.";
+
+/// Record, read, branch, compact, price and repair the session logs of LLM agents
+#[derive(Debug, Parser)]
+#[command(name = "sessionlog", version, after_help = SESSIONS)]
+#[command(
+    max_term_width = 100,
+    arg_required_else_help = true,
+    infer_long_args = false
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options for every command")]
+pub(crate) struct Global {
+    /// Answer in JSON, for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Use colours; 'auto' does on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorWish,
+    /// Keep sessions in DIR [default: $SESSIONLOG_DIR, else the platform's data directory]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWish {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    New(New),
+    Append(Append),
+    List(List),
+    Show(Show),
+    Context(Context),
+    Tree(Tree),
+    Usage(Usage),
+    Leaf(Leaf),
+    Fork(Fork),
+    Compact(Compact),
+    Verify(Verify),
+    Repair(Repair),
+    Delete(Delete),
+    Completions(Completions),
+}
+
+/// Start a session and print its id
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// The directory that the session works in [default: the current one]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) cwd: Option<PathBuf>,
+    /// The id of the session that this one continues
+    #[arg(long, value_name = "ID")]
+    pub(crate) parent: Option<String>,
+}
+
+/// Append messages from standard input and print the id of each once it is safe
+///
+/// Each line of standard input is one message payload: a JSON object such as
+/// {"role":"user","content":[{"type":"text","text":"hi"}],"timestamp_ms":0}.
+/// A turn ends at a blank line and at the end of input.
+#[derive(Debug, Args)]
+pub(crate) struct Append {
+    #[command(flatten)]
+    pub(crate) session: Session,
+    /// When what was written is made durable
+    #[arg(long, value_name = "WHEN", default_value = "turn")]
+    pub(crate) sync: SyncWish,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SyncWish {
+    /// After each message: slowest, an id is printed at once
+    Entry,
+    /// After each turn: ids are printed at the turn's end
+    #[default]
+    Turn,
+    /// At the end of input only
+    Manual,
+}
+
+/// List the sessions, newest first
+#[derive(Debug, Args)]
+pub(crate) struct List {}
+
+/// Show the conversation
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub(crate) session: Session,
+    /// Show long tool arguments and results whole, as is done when the output is no terminal
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+/// Show what the model is sent: the active branch, with compacted messages replaced by their summary
+#[derive(Debug, Args)]
+pub(crate) struct Context {
+    #[command(flatten)]
+    pub(crate) session: Session,
+}
+
+/// Show the branches
+#[derive(Debug, Args)]
+pub(crate) struct Tree {
+    #[command(flatten)]
+    pub(crate) session: Session,
+}
+
+/// Show tokens and cost, of the active branch and of the whole file
+#[derive(Debug, Args)]
+pub(crate) struct Usage {
+    #[command(flatten)]
+    pub(crate) session: Session,
+    /// Your own prices, which go before the built-in ones: a JSON list of objects with "model", perhaps "provider",
+    /// and "input", "output", "cache_read", "cache_write", "cache_write_1h" in USD per million tokens
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) prices: Option<PathBuf>,
+}
+
+/// Go on from another entry: it becomes the tip, and nothing is lost
+#[derive(Debug, Args)]
+pub(crate) struct Leaf {
+    #[command(flatten)]
+    pub(crate) session: Session,
+    /// The id of the entry, as 'show' and 'tree' print it
+    #[arg(value_name = "ENTRY")]
+    pub(crate) entry: String,
+}
+
+/// Copy a branch to a session of its own and print its id
+#[derive(Debug, Args)]
+pub(crate) struct Fork {
+    #[command(flatten)]
+    pub(crate) session: Session,
+    /// The last entry to copy [default: the tip]
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) at: Option<String>,
+    /// A name for the new branch
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+/// Replace the older part of the context by a summary; the log keeps all of it
+#[derive(Debug, Args)]
+pub(crate) struct Compact {
+    #[command(flatten)]
+    pub(crate) session: Session,
+    /// The summary [default: an extract of what is replaced]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) summary: Option<String>,
+    /// What to keep as it is: 'quarter' (the last quarter of the entries), 'tokens:N' or 'messages:N' (the last N).
+    /// A tool call is never parted from its result
+    #[arg(long, value_name = "KEEP", default_value = "quarter")]
+    pub(crate) keep: Keep,
+}
+
+/// Check sessions byte for byte and report each problem with its line
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Session files; also ids and 'latest'
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) paths: Vec<OsString>,
+}
+
+/// Write a session anew without its damage; the original is kept beside it
+#[derive(Debug, Args)]
+pub(crate) struct Repair {
+    #[command(flatten)]
+    pub(crate) session: Session,
+}
+
+/// Delete a session, after asking
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    #[command(flatten)]
+    pub(crate) session: Session,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Session {
+    /// A path, an id, the beginning of an id, or 'latest'
+    #[arg(value_name = "SESSION", value_hint = ValueHint::FilePath)]
+    pub(crate) session: OsString,
+}
+
+/// What a compaction keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// The last quarter of the entries.
+    Quarter,
+    /// The last so many tokens, at least 1.
+    Tokens(u64),
+    /// The last so many messages, at least 1.
+    Messages(u64),
+}
+
+impl FromStr for Keep {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, number) = match text.split_once(':') {
+            None if text == "quarter" => return Ok(Self::Quarter),
+            None if matches!(text, "tokens" | "messages") => {
+                return Err(format!("say how many: {text}:N"));
+            }
+            Some((kind @ ("tokens" | "messages"), number)) => (kind, number),
+            _ => return Err("expected quarter, tokens:N or messages:N".to_owned()),
+        };
+        // `parse` would take a plus sign.
+        let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        let count = match number.parse::<u64>() {
+            Ok(0) => return Err(format!("at least one of the {kind} is kept: {kind}:1")),
+            Ok(count) if digits => count,
+            Err(_) if digits => return Err(format!("{number} is more than {}", u64::MAX)),
+            _ => return Err(format!("'{number}' is no number of {kind}")),
+        };
+        Ok(match kind {
+            "tokens" => Self::Tokens(count),
+            _ => Self::Messages(count),
+        })
+    }
+}
+
+/// What a command line that cannot be parsed says about colour: clap's answer should respect it.
+pub(crate) fn color_wish(words: &[OsString]) -> ColorWish {
+    let mut wish = ColorWish::Auto;
+    let mut words = words.iter().skip(1).filter_map(|word| word.to_str());
+    while let Some(word) = words.next() {
+        let value = match word {
+            "--" => break,
+            "--color" => words.next(),
+            word => word.strip_prefix("--color="),
+        };
+        if let Some(given) = value.and_then(|value| ColorWish::from_str(value, false).ok()) {
+            wish = given;
+        }
+    }
+    wish
+}
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

@@ -1,0 +1,309 @@
+//! `show`: the conversation.
+
+use super::Styles;
+use super::content::{self, Part};
+use super::format::{Times, thousands};
+use anstyle::Style;
+use serde_json::Value;
+use sessionlog::sanitize;
+use sessionlog_core::{Timestamp, Usage};
+use std::io::{self, Write};
+
+/// Lines of a tool's arguments and of its result, when they are cut.
+const ARGUMENT_LINES: usize = 12;
+const RESULT_LINES: usize = 16;
+/// Columns of a line in them: a minified file is one line.
+const LINE_WIDTH: usize = 400;
+/// Columns of a rule at most.
+const RULE_WIDTH: usize = 100;
+
+/// An entry of the branch, in order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) timestamp: Option<Timestamp>,
+    /// A later summary stands for it in the context.
+    pub(crate) compacted: bool,
+    pub(crate) body: Body<'a>,
+}
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Body<'a> {
+    Message {
+        /// The payload.
+        message: &'a Value,
+        /// What the provider reported (F18).
+        usage: Option<Usage>,
+    },
+    Compaction {
+        summary: &'a str,
+        first_kept: &'a str,
+        tokens_before: Option<u64>,
+        tokens_after: Option<u64>,
+    },
+    /// An entry of a type that is not ours: kept, and no part of the context.
+    Unknown { kind: &'a str },
+}
+
+/// How to show it.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'v> {
+    pub(crate) styles: &'v Styles,
+    pub(crate) times: &'v Times,
+    pub(crate) width: usize,
+    /// Cut nothing.
+    pub(crate) full: bool,
+}
+
+/// Writes entries as they come; holds none of them.
+pub(crate) struct Conversation<'v> {
+    view: View<'v>,
+    turn: u64,
+    begun: bool,
+}
+
+impl<'v> Conversation<'v> {
+    pub(crate) fn new(view: View<'v>) -> Self {
+        let (turn, begun) = (0, false);
+        Self { view, turn, begun }
+    }
+
+    /// Writes the next entry.
+    pub(crate) fn entry(&mut self, out: &mut dyn Write, entry: &Entry<'_>) -> io::Result<()> {
+        if self.begun {
+            writeln!(out)?;
+        }
+        self.begun = true;
+        let s = self.view.styles;
+        match entry.body {
+            Body::Message { message, usage } => self.message(out, entry, message, usage),
+            Body::Compaction {
+                summary,
+                first_kept,
+                tokens_before,
+                tokens_after,
+            } => {
+                let mut title = format!("compaction  {}", sanitize::field(entry.id));
+                title.push_str(&self.time(entry));
+                if let (Some(before), Some(after)) = (tokens_before, tokens_after) {
+                    title.push_str(&format!(
+                        "  {} → {} tokens",
+                        thousands(before),
+                        thousands(after)
+                    ));
+                }
+                title.push_str(&format!("  keeps from {}", sanitize::field(first_kept)));
+                self.rule(out, &title, if entry.compacted { s.dim } else { s.summary })?;
+                self.text(out, summary, self.shade(entry, s.plain), usize::MAX)
+            }
+            Body::Unknown { kind } => {
+                let (dim, kind, id) = (s.dim, sanitize::field(kind), sanitize::field(entry.id));
+                writeln!(
+                    out,
+                    "{dim}{kind}  {id}  (unknown entry, no part of the context){dim:#}"
+                )
+            }
+        }
+    }
+
+    fn message(
+        &mut self,
+        out: &mut dyn Write,
+        entry: &Entry<'_>,
+        message: &Value,
+        usage: Option<Usage>,
+    ) -> io::Result<()> {
+        let s = self.view.styles;
+        let word = |name: &str| {
+            message
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        let role = word("role");
+        let (label, style) = match role {
+            "user" => ("user".into(), s.user),
+            "assistant" => ("assistant".into(), s.assistant),
+            "tool_result" => ("tool result".into(), s.tool),
+            "" => ("message".into(), s.heading),
+            other => (sanitize::field(other), s.heading),
+        };
+        if role == "user" {
+            self.turn = self.turn.saturating_add(1);
+            self.rule(out, &format!("turn {}", thousands(self.turn)), s.dim)?;
+        }
+        let style = self.shade(entry, style);
+        let failed = message.get("is_error") == Some(&Value::Bool(true));
+        write!(out, "{style}{label}{style:#}")?;
+        if role == "tool_result" {
+            let style = self.shade(entry, if failed { s.error } else { s.plain });
+            let end = if failed { " failed" } else { "" };
+            write!(
+                out,
+                "  {style}{}{end}{style:#}",
+                sanitize::field(word("tool_name"))
+            )?;
+        }
+        let model = match role {
+            "assistant" => content::model(message),
+            _ => String::new(),
+        };
+        let compacted = if entry.compacted { "  compacted" } else { "" };
+        let (dim, id, time) = (s.dim, sanitize::field(entry.id), self.time(entry));
+        writeln!(out, "  {dim}{id}{time}{model}{compacted}{dim:#}")?;
+        self.parts(out, entry, message, role)?;
+        if role == "assistant" {
+            self.end_of_answer(
+                out,
+                entry,
+                word("stop_reason"),
+                word("error_message"),
+                usage,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn parts(
+        &self,
+        out: &mut dyn Write,
+        entry: &Entry<'_>,
+        message: &Value,
+        role: &str,
+    ) -> io::Result<()> {
+        let s = self.view.styles;
+        let plain = self.shade(entry, s.plain);
+        for part in content::parts(message) {
+            match part {
+                Part::Text(text) if role == "tool_result" => {
+                    self.text(out, text, plain, RESULT_LINES)?;
+                }
+                Part::Text(text) => self.text(out, text, plain, usize::MAX)?,
+                Part::Thinking(text) => self.text(out, text, s.dim, usize::MAX)?,
+                Part::Call {
+                    id,
+                    name,
+                    arguments,
+                } => {
+                    let style = self.shade(entry, s.tool);
+                    let (dim, id, name) = (s.dim, sanitize::field(id), sanitize::field(name));
+                    writeln!(out, "  {style}→ {name}{style:#}  {dim}{id}{dim:#}")?;
+                    self.lines(out, &arguments, "      ", plain, ARGUMENT_LINES)?;
+                }
+                Part::Other(text) => self.text(out, &text, s.dim, ARGUMENT_LINES)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What the answer cost in tokens, and why it ended if not as usual.
+    fn end_of_answer(
+        &self,
+        out: &mut dyn Write,
+        entry: &Entry<'_>,
+        stop_reason: &str,
+        error: &str,
+        usage: Option<Usage>,
+    ) -> io::Result<()> {
+        let s = self.view.styles;
+        match stop_reason {
+            "" | "stop" | "tool_use" => {}
+            reason => {
+                let style = self.shade(entry, if reason == "error" { s.error } else { s.warn });
+                writeln!(
+                    out,
+                    "  {style}ended by: {}{style:#}",
+                    sanitize::field(reason)
+                )?;
+            }
+        }
+        if !error.is_empty() {
+            self.text(out, error, self.shade(entry, s.error), RESULT_LINES)?;
+        }
+        let dim = s.dim;
+        let Some(usage) = usage else {
+            return writeln!(out, "  {dim}tokens: unknown{dim:#}");
+        };
+        write!(out, "  {dim}tokens: {} in", thousands(usage.input_tokens))?;
+        for (tokens, name) in [
+            (usage.cache_read_tokens, "cache read"),
+            (usage.cache_write_tokens, "cache write"),
+        ] {
+            if tokens > 0 {
+                write!(out, ", {} {name}", thousands(tokens))?;
+            }
+        }
+        write!(out, ", {} out", thousands(usage.output_tokens))?;
+        if let Some(reasoning) = usage.reasoning_tokens.filter(|tokens| *tokens > 0) {
+            write!(out, " ({} reasoning)", thousands(reasoning))?;
+        }
+        writeln!(out, "{dim:#}")
+    }
+
+    /// Text of a session below its heading.
+    fn text(&self, out: &mut dyn Write, text: &str, style: Style, limit: usize) -> io::Result<()> {
+        self.lines(out, text, "  ", style, limit)
+    }
+
+    fn lines(
+        &self,
+        out: &mut dyn Write,
+        text: &str,
+        indent: &str,
+        style: Style,
+        limit: usize,
+    ) -> io::Result<()> {
+        let cuts = !self.view.full && limit != usize::MAX;
+        let mut lines = text.trim_end_matches(['\n', '\r']).split('\n');
+        let limit = if cuts { limit } else { usize::MAX };
+        for line in lines.by_ref().take(limit) {
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            let line = sanitize::multi_line(line);
+            let shown = if cuts {
+                sanitize::truncate(&line, LINE_WIDTH)
+            } else {
+                line
+            };
+            if shown.is_empty() {
+                writeln!(out)?;
+            } else {
+                writeln!(out, "{indent}{style}{shown}{style:#}")?;
+            }
+        }
+        let more = lines.count() as u64;
+        if more > 0 {
+            let (dim, more) = (
+                self.view.styles.dim,
+                super::format::count(more, "more line", "more lines"),
+            );
+            writeln!(out, "{indent}{dim}… {more}, which --full shows{dim:#}")?;
+        }
+        Ok(())
+    }
+
+    /// A line across, with a title that is clean.
+    fn rule(&self, out: &mut dyn Write, title: &str, style: Style) -> io::Result<()> {
+        let width = self.view.width.min(RULE_WIDTH);
+        let rest = width.saturating_sub(title.chars().count() + 4);
+        writeln!(out, "{style}── {title} {}{style:#}", "─".repeat(rest))
+    }
+
+    fn time(&self, entry: &Entry<'_>) -> String {
+        let time = entry.timestamp.map(|time| self.view.times.clock(time));
+        time.map_or(String::new(), |time| format!("  {time}"))
+    }
+
+    /// What is compacted steps back.
+    fn shade(&self, entry: &Entry<'_>, style: Style) -> Style {
+        if entry.compacted {
+            self.view.styles.dim
+        } else {
+            style
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "conversation_tests.rs"]
+mod tests;
