@@ -4,6 +4,7 @@
 //! - [`open_for_writing`], [`WriterLock`]: one writer at a time, any number of readers.
 //! - [`FileStorage`], [`SystemClock`]: what `sessionlog_core`'s journal needs of the world.
 //! - [`pricing`]: what a model costs.
+//! - [`sanitize`]: text from a session made safe to show.
 
 pub mod clock;
 mod error;
@@ -12,6 +13,7 @@ pub mod header;
 pub mod io;
 pub mod lock;
 pub mod pricing;
+pub mod sanitize;
 pub mod store;
 
 pub use clock::SystemClock;
@@ -20,4 +22,3 @@ pub use header::{HeaderFault, HeaderInfo};
 pub use io::FileStorage;
 pub use lock::{LockError, WriterLock, open_for_writing};
 pub use store::{CreatedFile, SessionInfo, SessionStore};
-pub mod sanitize;
