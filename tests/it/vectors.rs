@@ -24,9 +24,22 @@ fn the_framer_counts_as_expected() {
             continue;
         }
         let recovery = &v.expected["recovery"];
-        let unknown = seen.entries.iter().filter(|e| e.kind == model::Kind::Unknown);
-        assert_eq!(recovery["corrupt_entries"], seen.corrupt.len(), "{}", v.name);
+        let unknown = seen
+            .entries
+            .iter()
+            .filter(|e| e.kind == model::Kind::Unknown);
+        assert_eq!(
+            recovery["corrupt_entries"],
+            seen.corrupt.len(),
+            "{}",
+            v.name
+        );
         assert_eq!(recovery["unknown_entries"], unknown.count(), "{}", v.name);
-        assert_eq!(v.expected["session"].is_null(), seen.header.is_none(), "{}", v.name);
+        assert_eq!(
+            v.expected["session"].is_null(),
+            seen.header.is_none(),
+            "{}",
+            v.name
+        );
     }
 }
