@@ -107,8 +107,9 @@ put("valid/foreign-continued", F, user("msg-1", None, "one"), assistant("msg-2",
     seal(user("msg-3", "msg-2", "ours from here on")), seal(assistant("msg-4", "msg-3", "four")))
 put("valid/foreign-in-turns", F, user("msg-1", None, "one"), assistant("msg-2", None, "two"),
     seal(user("msg-3", "msg-2", "ours")), seal(assistant("msg-4", "msg-3", "ours too")), user("msg-5", None, "theirs again: the linear prefix has not ended"),
-    seal(assistant("msg-6", "msg-5", "ours again")), seal(user("msg-7", None, "sealed, yet without a parent id")),
-    assistant("msg-8", "msg-6", "a parent id and no checksum: here it ends"), user("msg-9", None, "a root"), assistant("msg-10", "msg-9", "its child"))
+    seal(assistant("msg-6", "msg-5", "ours again")), seal(user("msg-7", None, "sealed, yet without a parent id")))
+put("valid/foreign-prefix-ends", F, user("msg-1", None, "one"), seal(user("msg-2", "msg-1", "ours")), assistant("msg-3", "msg-2", "a parent id and no checksum"),
+    user("msg-4", None, "a root"), assistant("msg-5", "msg-4", "its child"))
 put("valid/foreign-hex-ids", F, user("9f3a01bc", None, "one"), assistant("9f3a01bd", "9f3a01bc", "two"), leaf("9f3a01be", "9f3a01bd"))
 put("valid/ours-null-parent-is-root", H, *T[:2], seal(user("msg-3", None, "a new root in a file of ours")))
 put("valid/repeated-ids", H, seal(user("msg-1", None, "first bearer")), seal(user("msg-1", None, "second bearer")),
@@ -184,6 +185,7 @@ put("invalid/fused-records", H, T[0] + T[1], T[2] + T[3])
 put("invalid/fused-nine", H, b"".join(talk(9)), seal(user("msg-10", "msg-9", "the ninth was not salvaged: a bridge to the eighth")))
 put("invalid/fused-with-gap", H, T[0], T[1] + b" " + T[2], T[3])
 put("invalid/fused-unknown", H, T[0] + b'{"type":"note","id":"without crc"}' + seal(b'{"type":"note","id":"with crc"}') + T[1])
+put("invalid/array-of-records", H, b"[" + T[0] + T[1], b"[[1," + T[2], b"[" + T[3] + b"]")
 put("invalid/nul-run-record", H, T[0], b"\x00" * 64 + T[1])
 put("invalid/record-nul-run", H, T[0], T[1] + b"\x00" * 64, T[2])
 put("invalid/header-lost", b'{"type":"session","version":1,"id":"0196', *T[:2])
