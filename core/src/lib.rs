@@ -24,6 +24,7 @@ pub mod json;
 pub mod payload;
 pub mod record;
 pub mod recovery;
+pub mod replay;
 pub mod time;
 pub mod usage;
 

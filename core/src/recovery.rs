@@ -79,6 +79,8 @@ pub struct Found<'a> {
     pub extent: Extent,
     /// The line's number, from 1.
     pub line: u64,
+    /// It is the first candidate on the first line that is not blank: where the header stands (F9, F23).
+    pub header_place: bool,
     /// It was salvaged from a damaged line (F22).
     pub salvaged: bool,
     /// Something follows it: a line end or, in a damaged line, another record. False only for a record at the very end.
@@ -123,6 +125,12 @@ pub struct Framer {
     damage: Option<Damage>,
     damage_told: bool,
     terminated: bool,
+    /// No line before this one is other than blank.
+    first_line: bool,
+    /// This line is blank so far.
+    blank: bool,
+    /// The candidate is the first on the first line.
+    header_place: bool,
     /// The next call tells of the candidate that is complete.
     owed_record: bool,
     /// The next byte is the first of a record whose start has been seen.
@@ -132,7 +140,7 @@ pub struct Framer {
 }
 
 impl Framer {
-    /// A framer whose first byte is at offset `start` of the storage, on line `line`.
+    /// A framer whose first byte is at offset `start` of the storage, on line `line`. (Line 1 here: the first line that is not blank, or a blank one before it.)
     pub fn new(limits: Limits, start: u64, line: u64) -> Self {
         Framer {
             scanner: RecordScanner::new(limits),
@@ -147,6 +155,9 @@ impl Framer {
             damage: None,
             damage_told: false,
             terminated: true,
+            first_line: line == 1,
+            blank: true,
+            header_place: false,
             owed_record: false,
             restart: false,
             new_line: false,
@@ -204,6 +215,7 @@ impl Framer {
                 record: self.scanner.record(),
                 extent: self.extent(),
                 line: self.line,
+                header_place: self.header_place,
                 salvaged: self.damage.is_some(),
                 terminated: self.terminated,
             }),
@@ -251,6 +263,8 @@ impl Framer {
         }
         if core::mem::take(&mut self.new_line) {
             self.line = self.line.saturating_add(1);
+            self.first_line &= self.blank;
+            self.blank = true;
             self.line_start = self.at;
             self.counted_to = self.at;
             self.salvaged = 0;
@@ -266,6 +280,7 @@ impl Framer {
         self.scanner = RecordScanner::new(self.limits);
         self.at = start;
         self.record_start = start;
+        self.header_place = self.first_line && core::mem::take(&mut self.blank);
         self.state = State::Record;
     }
 
@@ -368,7 +383,7 @@ impl Framer {
         match record.kind {
             Kind::Message | Kind::Compaction | Kind::Leaf => true,
             Kind::Unknown => record.has_crc,
-            Kind::Session => self.line == 1 && self.damage.is_none(),
+            Kind::Session => self.header_place,
         }
     }
 

@@ -138,7 +138,7 @@ impl Fields {
         }
         self.require(Member::Type)?;
         let (required, optional): (&[Member], &[Member]) = match self.record.kind {
-                        Kind::Message => (&[Member::Id, Member::Message], &[Member::ParentId]),
+            Kind::Message => (&[Member::Id, Member::Message], &[Member::ParentId]),
             Kind::Compaction => (
                 &[Member::Id, Member::Summary, Member::FirstKeptEntryId],
                 &[Member::ParentId, Member::TokensBefore, Member::TokensAfter],
@@ -503,7 +503,6 @@ impl Sink for Fields {
             *slot = at;
         }
         match (depth, self.at(1)) {
-            (0, _) if kind != ValueKind::Object => self.fault(Fault::NotAnObject, at),
             (1, Key::Top(member)) => self.begin_top(member, kind, at),
             (1, _) => self.stated = None,
             (2..=DEEPEST, _) if self.in_message() => self.begin_in_message(depth, kind, at),

@@ -207,9 +207,9 @@ pub struct Record {
 }
 
 impl Record {
-    /// A message, compaction or unknown entry: what can be a parent, and a leaf's target.
+    /// Anything but a leaf (and the header, which its place tells): what can be a parent, and a leaf's target.
     pub fn is_node(&self) -> bool {
-        matches!(self.kind, Kind::Message | Kind::Compaction | Kind::Unknown)
+        self.kind != Kind::Leaf
     }
 
     /// Adds this record's usage and turn to `totals` (F18).

@@ -2,7 +2,7 @@
 //! yields the bookkeeping. Its memory does not depend on the record.
 
 use super::{Fault, Limits, Record, fields::Fields};
-use crate::json::scan::{Fed, Scanner};
+use crate::json::scan::{Fed, ScanErrorKind, Scanner};
 
 /// Why bytes are no record, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,13 @@ impl RecordScanner {
     /// Takes the next bytes. When the record is complete, [`RecordScanner::record`] holds its bookkeeping;
     /// the bytes after `consumed` are not part of it. After an error the scanner is spent.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<Fed, RecordError> {
+        if self.json.offset() == 0 && chunk.first().is_some_and(|byte| *byte != b'{') {
+            return Err(RecordError {
+                fault: Fault::NotAnObject,
+                at: 0,
+                stopped: 0,
+            });
+        }
         let room = self.limit.saturating_sub(self.json.offset());
         let within = usize::try_from(room).unwrap_or(usize::MAX);
         let allowed = chunk.get(..within).unwrap_or(chunk);
@@ -60,9 +67,6 @@ impl RecordScanner {
         let taken = allowed.get(..fed.consumed).unwrap_or(&[]);
         self.fields.end_chunk(taken);
         let stopped = self.json.offset();
-        if let Some((fault @ Fault::NotAnObject, at)) = self.fields.fault {
-            return Err(RecordError { fault, at, stopped });
-        }
         if fed.complete {
             self.fields
                 .conclude(stopped)
@@ -80,11 +84,7 @@ impl RecordScanner {
     /// Says that the record's line ends here although it is not complete: the error that this is.
     pub fn cut_off(&mut self) -> RecordError {
         let at = self.json.offset();
-        let fault = match self.json.finish(&mut ()) {
-            Err(e) => Fault::Json(e.kind),
-            // A bare number: complete, but no object.
-            Ok(()) => Fault::NotAnObject,
-        };
+        let fault = Fault::Json(ScanErrorKind::UnexpectedEnd);
         RecordError {
             fault,
             at,

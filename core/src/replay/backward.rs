@@ -22,11 +22,13 @@ pub(super) enum Before {
     /// A record; [`Backward::record`] has its bookkeeping.
     Record {
         extent: Extent,
-        /// On the storage's first line.
-        first_line: bool,
+        /// Where the header stands (F9).
+        header_place: bool,
+        /// Salvaged from a damaged line.
+        salvaged: bool,
     },
-    /// The damage of a line, before its salvaged records.
-    Corrupt,
+    /// The damage of the line that begins at `line_start`, before its salvaged records.
+    Corrupt { line_start: u64 },
     /// The torn tail.
     Torn,
 }
@@ -48,19 +50,23 @@ pub struct Backward<'b, R> {
     torn: bool,
     mark: Option<Mark>,
     present_end: u64,
+    /// Where the first byte that is not white space lies: where a header stands.
+    header_at: u64,
 }
 
 impl<'b, R: Read + Seek> Backward<'b, R> {
     /// Reads back from offset `end`: the storage's length, or a line's first byte.
     pub fn new(
-        source: R,
+        mut source: R,
         window: &'b mut [u8],
         limits: Limits,
         end: u64,
     ) -> Result<Self, ReplayError<R::Error>> {
+        let mut window = Window::new(window)?;
+        let header_at = first_byte(&mut source, &mut window, end)?;
         Ok(Backward {
             source,
-            window: Window::new(window)?,
+            window,
             limits,
             framer: Framer::new(limits, 0, 1),
             line_end: end,
@@ -71,6 +77,7 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
             torn: false,
             mark: None,
             present_end: end,
+            header_at,
         })
     }
 
@@ -115,11 +122,16 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
                     line_end: self.present_end,
                     record: extent,
                 });
-                let first_line = self.line_start == 0;
-                return Ok(Some(Before::Record { extent, first_line }));
+                return Ok(Some(Before::Record {
+                    extent,
+                    header_place: extent.start == self.header_at,
+                    salvaged: self.corrupt,
+                }));
             }
             if core::mem::take(&mut self.corrupt) {
-                return Ok(Some(Before::Corrupt));
+                return Ok(Some(Before::Corrupt {
+                    line_start: self.line_start,
+                }));
             }
             if self.line_end == 0 {
                 return Ok(None);
@@ -135,8 +147,7 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
         self.present_end = end;
         self.line_start = start;
         self.line_end = start;
-        let line = if start == 0 { 1 } else { 2 };
-        self.framer = Framer::new(self.limits, start, line);
+        self.framer = Framer::new(self.limits, start, self.line_number(start));
         self.scanned = false;
         while let Some(signal) = self.frame(end)? {
             match signal {
@@ -176,8 +187,13 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
         }
     }
 
+    /// Line numbers are not known backwards, but whether a line can hold the header is.
+    fn line_number(&self, start: u64) -> u64 {
+        if start <= self.header_at { 1 } else { 2 }
+    }
+
     fn scan_again(&mut self, extent: Extent) -> Result<(), ReplayError<R::Error>> {
-        self.framer = Framer::new(self.limits, extent.start, 1);
+        self.framer = Framer::new(self.limits, extent.start, self.line_number(extent.start));
         match self.frame(extent.end())? {
             Some(Signal::Record) => Ok(()),
             _ => Err(ReplayError::Changed),
@@ -210,4 +226,26 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
             self.window.read_before(&mut self.source, 0, to)?;
         }
     }
+}
+
+/// Offset of the first byte before `end` that is not white space.
+fn first_byte<R: Read + Seek>(
+    source: &mut R,
+    window: &mut Window<'_>,
+    end: u64,
+) -> Result<u64, ReplayError<R::Error>> {
+    let mut at = 0u64;
+    while at < end {
+        window.read_some(source, at, end)?;
+        let bytes = window.slice(at, end);
+        if bytes.is_empty() {
+            return Err(ReplayError::Changed);
+        }
+        let blank = bytes.iter().take_while(|b| b" \t\r\n".contains(b)).count();
+        at = at.saturating_add(blank as u64);
+        if blank < bytes.len() {
+            break;
+        }
+    }
+    Ok(at)
 }

@@ -13,8 +13,10 @@ mod reader;
 mod reverse;
 
 pub use backward::Backward;
-pub use branch::{Branch, Link, Notes, Tally};
-pub use forward::{Forward, Full, Node, NodeKind, Note, Table, context_start};
+pub use branch::{Branch, Head, Link, Notes, Tally};
+pub use forward::{
+    ContextStart, Forward, Full, Node, Note, SliceTable, Slot, Table, context_start,
+};
 pub use reader::Records;
 pub use reverse::{Item, Reverse};
 

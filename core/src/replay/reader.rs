@@ -2,7 +2,7 @@
 
 use super::{ReplayError, Window};
 use crate::{
-    record::{Limits, Record},
+    record::Limits,
     recovery::{Event, Framer, Signal},
 };
 use embedded_io::{Read, Seek};
@@ -69,10 +69,5 @@ impl<'b, R: Read + Seek> Records<'b, R> {
     /// Offset in the storage of the byte that comes next.
     pub fn offset(&self) -> u64 {
         self.framer.offset()
-    }
-
-    /// The bookkeeping of the record that was told last.
-    pub fn record(&self) -> &Record {
-        self.framer.record()
     }
 }

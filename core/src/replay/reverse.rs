@@ -1,0 +1,132 @@
+//! Reverse replay: the context, newest first, in constant memory (F17).
+
+use super::{Branch, Link, Notes, ReplayError, Tally, backward::Mark, branch::Head};
+use crate::record::{Extent, Kind, Limits, Record};
+use embedded_io::{Read, Seek};
+
+/// An entry of the context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Item {
+    /// Where the entry lies: its payload or summary is at [`Extent::part`] of the record's span.
+    pub extent: Extent,
+    /// It is a compaction, and stands for its summary: always the last item, the context's first.
+    pub summary: bool,
+}
+
+/// Yields the context's entries as positions in the storage, from the tip back to the summary or the root.
+///
+/// ```
+/// # use sessionlog_core::{replay::Reverse, record::Limits};
+/// # struct File<'a>(&'a [u8], usize);
+/// # impl embedded_io::ErrorType for File<'_> { type Error = core::convert::Infallible; }
+/// # impl embedded_io::Read for File<'_> { fn read(&mut self, b: &mut [u8]) -> Result<usize, Self::Error> {
+/// #     let n = b.len().min(self.0.len() - self.1); b[..n].copy_from_slice(&self.0[self.1..][..n]); self.1 += n; Ok(n) } }
+/// # impl embedded_io::Seek for File<'_> { fn seek(&mut self, p: embedded_io::SeekFrom) -> Result<u64, Self::Error> {
+/// #     self.1 = match p { embedded_io::SeekFrom::Start(n) => n as usize, embedded_io::SeekFrom::End(n) => (self.0.len() as i64 + n) as usize,
+/// #         embedded_io::SeekFrom::Current(n) => (self.1 as i64 + n) as usize }; Ok(self.1 as u64) } }
+/// let bytes = br#"{"type":"session","version":1,"id":"s","writer":"sessionlog/1"}
+/// {"type":"message","id":"msg-1","parent_id":null,"message":{"role":"user","content":[]}}
+/// {"type":"message","id":"msg-2","parent_id":"msg-1","message":{"role":"assistant","content":[]}}
+/// "#;
+/// let mut window = [0; 256];
+/// let mut replay = Reverse::new(File(bytes, 0), &mut window, Limits::default())?;
+/// while let Some(item) = replay.next()? {
+///     let payload = item.extent.part(replay.record().message.payload);
+///     // … seek to payload.start and stream payload.len bytes to the model.
+/// #   assert_eq!(bytes[payload.start as usize], b'{');
+/// }
+/// # Ok::<(), sessionlog_core::replay::ReplayError<core::convert::Infallible>>(())
+/// ```
+pub struct Reverse<'b, R> {
+    branch: Branch<'b, R>,
+    /// The newest compaction on the branch.
+    compaction: Option<(Mark, Extent)>,
+    /// Where the context's first message lies, once that is known.
+    stop_at: Option<u64>,
+    tip: Option<Extent>,
+    over: bool,
+}
+
+impl<'b, R: Read + Seek> Reverse<'b, R> {
+    /// Stands at the tip. `window` is at least [`MIN_WINDOW`](super::MIN_WINDOW) bytes; a larger one reads faster.
+    pub fn new(
+        source: R,
+        window: &'b mut [u8],
+        limits: Limits,
+    ) -> Result<Self, ReplayError<R::Error>> {
+        Ok(Reverse {
+            branch: Branch::new(source, window, limits)?,
+            compaction: None,
+            stop_at: None,
+            tip: None,
+            over: false,
+        })
+    }
+
+    /// The next older entry of the context; `None` at its beginning.
+    #[allow(clippy::should_implement_trait)] // An iterator cannot fail.
+    pub fn next(&mut self) -> Result<Option<Item>, ReplayError<R::Error>> {
+        while !self.over {
+            let Some(link) = self.branch.next()? else {
+                self.over = true;
+                break;
+            };
+            self.tip.get_or_insert(link.extent);
+            match link.kind {
+                Kind::Message => {
+                    self.over = self.stop_at == Some(link.extent.start);
+                    return Ok(Some(Item {
+                        extent: link.extent,
+                        summary: false,
+                    }));
+                }
+                Kind::Compaction if self.compaction.is_none() => self.compact(link)?,
+                _ => {}
+            }
+        }
+        let Some((mark, extent)) = self.compaction.take() else {
+            return Ok(None);
+        };
+        self.branch.revisit(mark)?;
+        self.branch.quiet = true;
+        Ok(Some(Item {
+            extent,
+            summary: true,
+        }))
+    }
+
+    fn compact(&mut self, link: Link) -> Result<(), ReplayError<R::Error>> {
+        self.compaction = self.branch.mark().map(|mark| (mark, link.extent));
+        self.stop_at = self.branch.kept_start()?;
+        self.over = self.stop_at.is_none();
+        Ok(())
+    }
+
+    /// The bookkeeping of the item that was yielded last.
+    pub fn record(&self) -> &Record {
+        self.branch.record()
+    }
+
+    /// Where the tip lies, once an item has been yielded; a leaf may have made an unknown entry the tip.
+    pub fn tip(&self) -> Option<Extent> {
+        self.tip
+    }
+
+    /// The header's bookkeeping.
+    pub fn head(&self) -> &Head {
+        self.branch.head()
+    }
+
+    /// What was met so far.
+    pub fn notes(&self) -> &Notes {
+        self.branch.notes()
+    }
+
+    /// The sums, after reading as far back as they need: to the newest totals, or to the beginning.
+    /// To be called when the context has been yielded.
+    pub fn tally(&mut self) -> Result<&Tally, ReplayError<R::Error>> {
+        self.branch.complete_tally()?;
+        Ok(self.branch.tally())
+    }
+}

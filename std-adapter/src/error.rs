@@ -1,0 +1,196 @@
+//! What can go wrong with sessions on a disk.
+
+use crate::{lock::LockError, store::IdFault};
+use std::{io, path::PathBuf};
+
+/// Why something could not be done. Each message names the file and says what may help.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The system refused something.
+    #[error("{}: cannot {op}: {source}{}", path.display(), advice(source))]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was tried, such as `open`.
+        op: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// Another process (or another handle in this one) is writing to the session.
+    #[error(
+        "{}: {} is writing to this session; try again when it is done, or read it meanwhile",
+        path.display(),
+        holder_name(*holder)
+    )]
+    Locked {
+        /// The session's file.
+        path: PathBuf,
+        /// The writer's process id, where the system tells it.
+        holder: Option<u32>,
+    },
+    /// The file was replaced again and again while it was being opened.
+    #[error("{}: the file keeps being replaced by another; try again", path.display())]
+    Replaced {
+        /// The session's file.
+        path: PathBuf,
+    },
+    /// No such session.
+    #[error(
+        "{what}: no such session; give a path, an id or the beginning of an id; `sessionlog list` shows what there is"
+    )]
+    NotFound {
+        /// What was asked for.
+        what: String,
+    },
+    /// There is no session in the store.
+    #[error("{}: there is no session yet; `sessionlog new` makes one", dir.display())]
+    NoSessions {
+        /// The store's directory.
+        dir: PathBuf,
+    },
+    /// The beginning of an id that several sessions share.
+    #[error("{prefix}: {total} sessions begin so ({}{}); give more of the id", matches.join(", "), if *total > matches.len() { ", …" } else { "" })]
+    Ambiguous {
+        /// What was asked for.
+        prefix: String,
+        /// The first ids that match, at most 5, in order.
+        matches: Vec<String>,
+        /// How many match.
+        total: usize,
+    },
+    /// Not a file that can hold a session.
+    #[error("{}: not a session: {reason}; give a session's file", path.display())]
+    NotASession {
+        /// What was asked for.
+        path: PathBuf,
+        /// What it is instead.
+        reason: String,
+    },
+    /// A session of a format that this version does not know.
+    #[error(
+        "{}: the session has format version {}, and only version 1 is known; a newer sessionlog may read it",
+        path.display(),
+        version.map_or_else(|| "(none)".to_owned(), |version| version.to_string())
+    )]
+    UnsupportedVersion {
+        /// The session's file.
+        path: PathBuf,
+        /// The version that it names, if it is a number.
+        version: Option<u64>,
+    },
+    /// The file is empty: its writer stopped before the header.
+    #[error("{}: the file is empty and holds no session; it can be deleted", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The session's first line is damaged.
+    #[error(
+        "{}: the session's header is lost; its entries can be read, and `sessionlog repair` makes a file with a new header",
+        path.display()
+    )]
+    HeaderLost {
+        /// The session's file.
+        path: PathBuf,
+    },
+    /// No entry of the session has this id.
+    #[error("{}: no entry has the id {id}; `sessionlog show` lists the entries", path.display())]
+    NoSuchEntry {
+        /// The session's file.
+        path: PathBuf,
+        /// What was asked for.
+        id: String,
+    },
+    /// A session with this id exists already.
+    #[error("{}: there is a session with this id already; choose another id", path.display())]
+    AlreadyExists {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// An id that cannot name a session.
+    #[error("{id:?}: not an id for a session: {fault}")]
+    InvalidId {
+        /// The id.
+        id: String,
+        /// What is wrong with it.
+        fault: IdFault,
+    },
+    /// The system names no place for the user's data.
+    #[error("no home directory is known: set SESSIONLOG_DIR to a directory for the sessions")]
+    NoDataDir,
+}
+
+impl Error {
+    /// For `map_err`: an [`Error::Io`] at `path`.
+    pub(crate) fn io(path: impl Into<PathBuf>, op: &'static str) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, op, source }
+    }
+}
+
+impl From<LockError> for Error {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Locked { path, holder } => Self::Locked { path, holder },
+            LockError::Replaced { path } => Self::Replaced { path },
+            LockError::Io { path, source } => Self::Io {
+                path,
+                op: "lock",
+                source,
+            },
+        }
+    }
+}
+
+/// Who holds a lock, in words.
+pub(crate) fn holder_name(holder: Option<u32>) -> String {
+    holder.map_or_else(
+        || "another process".to_owned(),
+        |pid| format!("process {pid}"),
+    )
+}
+
+/// What may help, where that is known.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; check who owns it and its permissions",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; free some space, then try again"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "; the file system is read-only",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_the_file_and_say_what_to_do() {
+        let full = Error::io("/s/a.jsonl", "write")(io::ErrorKind::StorageFull.into());
+        let text = full.to_string();
+        assert!(text.starts_with("/s/a.jsonl: cannot write: "), "{text}");
+        assert!(text.ends_with("; free some space, then try again"));
+        let locked: Error = LockError::Locked {
+            path: "/s/a.jsonl".into(),
+            holder: Some(12),
+        }
+        .into();
+        assert!(
+            locked
+                .to_string()
+                .starts_with("/s/a.jsonl: process 12 is writing")
+        );
+        let ambiguous = Error::Ambiguous {
+            prefix: "a".into(),
+            matches: vec!["a1".into(), "a2".into()],
+            total: 3,
+        };
+        assert_eq!(
+            ambiguous.to_string(),
+            "a: 3 sessions begin so (a1, a2, …); give more of the id"
+        );
+    }
+}
