@@ -4,6 +4,7 @@
 //! - [`open_for_writing`], [`WriterLock`]: one writer at a time, any number of readers.
 //! - [`FileStorage`], [`SystemClock`]: what `sessionlog_core`'s journal needs of the world.
 //! - [`SessionLog`]: a session, read whole: its tip, branch, context, sums and damage.
+//! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
 //! - [`pricing`]: what a model costs.
 
 pub mod clock;
@@ -16,6 +17,10 @@ pub mod pricing;
 pub mod reader;
 mod scan;
 pub mod store;
+#[cfg(test)]
+mod testing;
+pub mod tree;
+pub mod usage;
 
 pub use clock::SystemClock;
 pub use error::Error;
@@ -24,3 +29,5 @@ pub use io::FileStorage;
 pub use lock::{LockError, WriterLock, open_for_writing};
 pub use reader::SessionLog;
 pub use store::{CreatedFile, SessionInfo, SessionStore};
+pub use tree::SessionTree;
+pub use usage::UsageReport;
