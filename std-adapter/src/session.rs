@@ -160,6 +160,11 @@ impl Session {
         ended.map_err(|e| Error::journal(&self.path, e))
     }
 
+    /// Drops what was appended since the last acknowledgement.
+    pub fn abandon_turn(&mut self) {
+        self.journal.abandon_turn();
+    }
+
     /// Makes everything durable that was appended.
     pub fn sync(&mut self) -> Result<(), Error> {
         let synced = self.journal.sync();

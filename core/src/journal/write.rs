@@ -98,8 +98,14 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         error
     }
 
-    /// Back to what was last acknowledged, in storage and memory.
+    /// A failure: back to what was last acknowledged.
     pub(super) fn roll_back(&mut self, error: JournalError<S::Error>) -> JournalError<S::Error> {
+        self.abandon_turn();
+        error
+    }
+
+    /// Drops what was appended since the last acknowledgement, in storage and memory.
+    pub fn abandon_turn(&mut self) {
         let sequence = self.state.books.sequence;
         self.state.books = self.saved.clone();
         self.state.window.pop(self.unsaved);
@@ -114,7 +120,6 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
                 Tail::Torn
             }
         };
-        error
     }
 }
 
