@@ -1,7 +1,7 @@
 //! Storage in memory that fails on demand and loses what was not synced.
 //!
 //! It does what [`Storage`] permits and no more: a failed call may leave a part, what was written since the last
-//! successful sync may be gone with any error or loss of power. Cutting off what is durable is a panic.
+//! successful sync may be gone with any error or loss of power. Cutting off what is to stay is a panic.
 
 use embedded_io::{ErrorKind, ErrorType, Read, Seek, SeekFrom, Write};
 use sessionlog_core::journal::Storage;
@@ -59,6 +59,8 @@ pub struct Medium {
     bytes: Vec<u8>,
     flushed: usize,
     durable: usize,
+    /// Bytes up to here must not be cut off.
+    kept: usize,
     /// Bytes from here on never become durable, whatever `sync` says.
     lost_from: Option<usize>,
     at: usize,
@@ -94,10 +96,14 @@ impl Medium {
     /// From now on the first `len` bytes must stay.
     ///
     /// # Panics
-    /// When there are fewer.
-    pub fn set_durable(&mut self, len: usize) {
-        assert!(len <= self.bytes.len());
-        self.durable = len;
+    /// When they would not survive a loss of power.
+    pub fn keep(&mut self, len: usize) {
+        assert!(
+            len <= self.durable,
+            "{} bytes of {len} are durable",
+            self.durable
+        );
+        self.kept = self.kept.max(len);
     }
 
     /// The power goes: of what is not durable, `keep` bytes are there afterwards, or all when there are fewer.
@@ -106,6 +112,7 @@ impl Medium {
         self.bytes
             .truncate(self.durable.saturating_add(keep).min(whole));
         self.flushed = self.bytes.len();
+        self.durable = self.bytes.len();
         self.lost_from = None;
         self.fault = None;
     }
@@ -262,12 +269,13 @@ impl Storage for Memory {
             return Ok(false);
         }
         assert!(
-            len >= medium.durable,
-            "cut to {len} bytes, {} were durable",
-            medium.durable
+            len >= medium.kept,
+            "cut to {len} bytes, {} were to stay",
+            medium.kept
         );
         medium.bytes.truncate(len);
         medium.flushed = medium.flushed.min(len);
+        medium.durable = medium.durable.min(len);
         medium.lost_from = medium.lost_from.filter(|from| *from < len);
         Ok(true)
     }

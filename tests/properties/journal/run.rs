@@ -79,7 +79,7 @@ impl Run {
         let memory = Memory::holding(bytes);
         memory.medium_mut().cutting = cutting;
         memory.medium_mut().step = step;
-        memory.medium_mut().set_durable(whole);
+        memory.medium_mut().keep(whole);
         let options = Options {
             durability,
             ..Options::default()
@@ -124,11 +124,9 @@ impl Run {
             &mut vec![0; window],
         );
         self.journal = Some(opened.expect("nothing fails yet").0);
+        // Entries that it found are entries like any other, acknowledged or not.
         let length = self.length();
-        let durable = self.memory.medium().durable();
-        assert!(durable <= length, "{length} of {durable} durable bytes");
-        // Entries that it found are entries like any other, though nobody synced them.
-        self.memory.medium_mut().set_durable(length);
+        self.memory.medium_mut().keep(length);
     }
 
     fn log(&mut self) -> &mut Log {
@@ -406,6 +404,7 @@ impl Run {
             if message.end <= length {
                 let id = &message.id;
                 assert!(message.end <= durable, "{id} is neither gone nor durable");
+                self.memory.medium_mut().keep(message.end);
                 self.acknowledged.push(message);
             }
         }
@@ -413,8 +412,8 @@ impl Run {
 
     /// Everything has been acknowledged.
     fn all_durable(&mut self) {
-        let (length, durable) = (self.length(), self.memory.medium().durable());
-        assert!(durable >= length, "{durable} bytes of {length} are durable");
+        let length = self.length();
+        self.memory.medium_mut().keep(length);
         self.acknowledged.append(&mut self.pending);
     }
 

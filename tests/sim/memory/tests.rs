@@ -20,8 +20,9 @@ fn what_is_synced_survives_and_the_rest_may() {
     memory.flush().unwrap();
     memory.medium_mut().lose_power(2);
     assert_eq!(memory.medium().bytes(), b"onetw");
+    memory.write_all(b"!").unwrap();
     memory.medium_mut().lose_power(0);
-    assert_eq!(memory.medium().bytes(), b"one");
+    assert_eq!(memory.medium().bytes(), b"onetw");
 }
 
 #[test]
@@ -87,7 +88,18 @@ fn it_cuts_where_it_can() {
 }
 
 #[test]
-#[should_panic(expected = "were durable")]
-fn it_does_not_cut_what_is_durable() {
-    let _ = Memory::holding(b"one".to_vec()).truncate(2);
+#[should_panic(expected = "were to stay")]
+fn it_does_not_cut_what_is_to_stay() {
+    let mut memory = Memory::holding(b"one".to_vec());
+    memory.medium_mut().keep(2);
+    assert_eq!(memory.truncate(2), Ok(true));
+    let _ = memory.truncate(1);
+}
+
+#[test]
+#[should_panic(expected = "are durable")]
+fn only_what_is_durable_can_stay() {
+    let mut memory = Memory::holding(b"one".to_vec());
+    memory.write_all(b"two").unwrap();
+    memory.medium_mut().keep(4);
 }
