@@ -39,3 +39,8 @@ pub use session::{ContextBody, ContextEntry, NewSession, Session};
 pub use store::{CreatedFile, SessionInfo, SessionStore};
 pub use tree::SessionTree;
 pub use usage::UsageReport;
+
+/// The README's programs, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -328,6 +328,11 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         &self.state.books.head
     }
 
+    /// Where this session leaves the one that it was copied from: the last inherited entry (F11).
+    pub fn fork_point(&self) -> Option<&EntryId> {
+        self.state.books.head.fork_point.as_ref()
+    }
+
     /// Usage and turns of the branch.
     pub fn branch_usage(&self) -> UsageTotals {
         self.state.books.branch

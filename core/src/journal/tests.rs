@@ -610,3 +610,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_journal_and_a_scanner_take() {
+    // The figures in the crate's documentation.
+    let journal = size_of::<Journal<Shared, Ticks, 0>>();
+    let per_message = (size_of::<Journal<Shared, Ticks, 1000>>() - journal) as f64 / 1000.0;
+    assert!(journal < 1600, "{journal}");
+    assert!(per_message <= 24.1, "{per_message}");
+    assert!(size_of::<RecordScanner>() <= 1640);
+}
