@@ -6,8 +6,6 @@ mod corpus;
 mod framing;
 /// Forward and reverse replay against each other and against the reference reader.
 mod replay;
-/// What the framer tells of a file, and what the reference reader does, in the same words.
-mod seen;
 /// What a session records of itself, against the reference reader.
 mod sums;
 /// The framer on every conformance vector.
