@@ -253,14 +253,14 @@ fn decode(found: &Found<'_>, source: &Source<'_>) -> io::Result<Result<HeaderInf
 }
 
 /// A file, and what of it is in memory.
-struct Source<'a> {
-    file: &'a File,
-    start: u64,
-    bytes: &'a [u8],
+pub(crate) struct Source<'a> {
+    pub(crate) file: &'a File,
+    pub(crate) start: u64,
+    pub(crate) bytes: &'a [u8],
 }
 
 impl<'a> Source<'a> {
-    fn none(file: &'a File) -> Self {
+    pub(crate) fn none(file: &'a File) -> Self {
         Source {
             file,
             start: 0,
@@ -269,13 +269,13 @@ impl<'a> Source<'a> {
     }
 
     /// The bytes in memory from offset `at` on; `None` when there are none.
-    fn from(&self, at: u64) -> Option<&'a [u8]> {
+    pub(crate) fn from(&self, at: u64) -> Option<&'a [u8]> {
         let skip = usize::try_from(at.checked_sub(self.start)?).ok()?;
         self.bytes.get(skip..).filter(|rest| !rest.is_empty())
     }
 
     /// The bytes of `extent`, read anew unless they are in memory.
-    fn part(&self, extent: Extent) -> io::Result<Cow<'a, [u8]>> {
+    pub(crate) fn part(&self, extent: Extent) -> io::Result<Cow<'a, [u8]>> {
         let len = usize::try_from(extent.len).unwrap_or(usize::MAX);
         if let Some(bytes) = self.from(extent.start).and_then(|rest| rest.get(..len)) {
             return Ok(Cow::Borrowed(bytes));

@@ -1,0 +1,217 @@
+//! What is remembered of each node: some hundred bytes, whatever the record's length.
+
+use sessionlog_core::{
+    EntryId, Timestamp, Usage,
+    record::{Extent, Kind, Record, Role, Span},
+    replay::{Full, Node, Table},
+};
+use std::{
+    collections::{HashMap, hash_map::RandomState},
+    hash::BuildHasher,
+};
+
+/// Stands for "none" where an index is stored.
+const NONE: u32 = u32::MAX;
+/// Length of an id that is not there; ids have at most 128 bytes.
+const NO_ID: u8 = u8::MAX;
+
+/// What is kept of a node.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) extent: Extent,
+    pub(crate) line: u64,
+    /// Where a message's payload lies in the record.
+    pub(crate) payload: Span,
+    /// Where a message's first text, or a compaction's summary, lies in the record.
+    pub(crate) text: Span,
+    pub(crate) timestamp: Option<Timestamp>,
+    id_start: usize,
+    parent: u32,
+    first_kept: u32,
+    usage: u32,
+    model: u32,
+    provider: u32,
+    id_len: u8,
+    pub(crate) kind: Kind,
+    pub(crate) role: Role,
+}
+
+/// The nodes of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Nodes {
+    nodes: Vec<Kept>,
+    /// All ids, one behind the other.
+    ids: String,
+    /// The newest bearer of each id, by the id's hash: open addressing, at most half full.
+    slots: Vec<u32>,
+    borne: usize,
+    hasher: RandomState,
+    usages: Vec<Usage>,
+    names: Names,
+    /// The line of the record that is pushed next.
+    pub(crate) line: u64,
+}
+
+impl Nodes {
+    pub(crate) fn len(&self) -> u32 {
+        self.nodes.len() as u32
+    }
+
+    pub(crate) fn kept(&self, index: u32) -> Option<&Kept> {
+        self.nodes.get(index as usize)
+    }
+
+    pub(crate) fn id(&self, index: u32) -> Option<&str> {
+        let kept = self.kept(index)?;
+        let len = usize::from(kept.id_len);
+        (kept.id_len != NO_ID).then(|| &self.ids[kept.id_start..kept.id_start + len])
+    }
+
+    pub(crate) fn parent(&self, index: u32) -> Option<u32> {
+        some(self.kept(index)?.parent)
+    }
+
+    pub(crate) fn usage(&self, index: u32) -> Option<&Usage> {
+        self.usages.get(some(self.kept(index)?.usage)? as usize)
+    }
+
+    pub(crate) fn model(&self, index: u32) -> Option<&str> {
+        self.names.get(self.kept(index)?.model)
+    }
+
+    pub(crate) fn provider(&self, index: u32) -> Option<&str> {
+        self.names.get(self.kept(index)?.provider)
+    }
+
+    /// Sets who wrote the node that was pushed last; the names are JSON strings with their quotes.
+    pub(crate) fn set_author(&mut self, provider: Option<&[u8]>, model: Option<&[u8]>) {
+        if let Some(last) = self.nodes.last_mut() {
+            last.provider = self.names.number(provider);
+            last.model = self.names.number(model);
+        }
+    }
+
+    pub(crate) fn find_id(&self, id: &str) -> Option<u32> {
+        some(*self.slots.get(self.slot_of(id)?)?)
+    }
+
+    /// The slot that holds the newest bearer of `id`, or the empty one where it would stand.
+    fn slot_of(&self, id: &str) -> Option<usize> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let mut slot = self.hasher.hash_one(id) as usize & mask;
+        loop {
+            let there = some(self.slots[slot]);
+            if there.is_none_or(|index| self.id(index) == Some(id)) {
+                return Some(slot);
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    fn bear(&mut self, id: &str, index: u32) {
+        if self.borne * 2 >= self.slots.len() {
+            let len = (self.slots.len() * 2).max(64);
+            for index in std::mem::replace(&mut self.slots, vec![NONE; len]) {
+                if index != NONE
+                    && let Some(slot) = self.id(index).and_then(|id| self.slot_of(id))
+                {
+                    self.slots[slot] = index;
+                }
+            }
+        }
+        if let Some(slot) = self.slot_of(id) {
+            self.borne += usize::from(self.slots[slot] == NONE);
+            self.slots[slot] = index;
+        }
+    }
+}
+
+impl Table for Nodes {
+    fn push(&mut self, record: &Record, node: Node) -> Result<u32, Full> {
+        let index = u32::try_from(self.nodes.len()).ok().filter(|i| *i != NONE);
+        let index = index.ok_or(Full)?;
+        let id_start = self.ids.len();
+        let id = record.id.as_ref().map(EntryId::as_str);
+        self.ids.push_str(id.unwrap_or(""));
+        let usage = match &record.message.usage {
+            Some(usage) if record.message.role == Role::Assistant && node.kind == Kind::Message => {
+                self.usages.push(*usage);
+                (self.usages.len() - 1) as u32
+            }
+            _ => NONE,
+        };
+        self.nodes.push(Kept {
+            extent: node.extent,
+            line: self.line,
+            payload: record.message.payload,
+            text: match node.kind {
+                Kind::Compaction => record.summary,
+                _ => record.message.first_text,
+            },
+            timestamp: record.timestamp,
+            id_start,
+            parent: node.parent.unwrap_or(NONE),
+            first_kept: node.first_kept.unwrap_or(NONE),
+            usage,
+            model: NONE,
+            provider: NONE,
+            id_len: id.map_or(NO_ID, |id| id.len() as u8),
+            kind: node.kind,
+            role: record.message.role,
+        });
+        if let Some(id) = id {
+            self.bear(id, index);
+        }
+        Ok(index)
+    }
+
+    fn find(&self, id: &EntryId) -> Option<u32> {
+        self.find_id(id.as_str())
+    }
+
+    fn get(&self, index: u32) -> Option<Node> {
+        let kept = self.kept(index)?;
+        Some(Node {
+            extent: kept.extent,
+            kind: kept.kind,
+            parent: some(kept.parent),
+            first_kept: some(kept.first_kept),
+        })
+    }
+}
+
+fn some(index: u32) -> Option<u32> {
+    (index != NONE).then_some(index)
+}
+
+/// Names that come again and again, each held once.
+#[derive(Debug, Default)]
+struct Names {
+    /// By how the name is written in JSON.
+    numbers: HashMap<Box<[u8]>, u32>,
+    names: Vec<Box<str>>,
+}
+
+impl Names {
+    fn get(&self, number: u32) -> Option<&str> {
+        self.names.get(number as usize).map(|name| &**name)
+    }
+
+    fn number(&mut self, json: Option<&[u8]>) -> u32 {
+        let Some(json) = json else { return NONE };
+        if let Some(number) = self.numbers.get(json) {
+            return *number;
+        }
+        let Ok(name) = serde_json::from_slice::<String>(json) else {
+            return NONE;
+        };
+        // The same name may be written in several ways.
+        let known = self.names.iter().position(|known| **known == *name);
+        let number = known.unwrap_or_else(|| {
+            self.names.push(name.into());
+            self.names.len() - 1
+        }) as u32;
+        self.numbers.insert(json.into(), number);
+        number
+    }
+}
