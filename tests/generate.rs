@@ -18,6 +18,8 @@ pub enum Style {
     Linear,
     /// A foreign file with chained parents.
     Chained,
+    /// opi's null parents and our chained, sealed records in turns, under a foreign header.
+    Turns,
     /// Ours, but a record has a CRC or not, as it falls out.
     Mixed,
 }
@@ -143,6 +145,9 @@ fn name() -> impl Strategy<Value = Name> {
         "x-",
         "-5",
         "x-1-40",
+        "x-y-41",
+        "x-+42",
+        "0196f0c1-43",
         "é😀\"\\\n",
         "0196f0c1-0000-7000-8000-123456789012",
     ]);
@@ -178,6 +183,13 @@ fn raw() -> impl Strategy<Value = String> {
         r#"{"type":"compaction","id":"raw","summary":"s","first_kept_entry_id":"raw","tokens_after":18446744073709551616}"#.to_owned(),
         r#"{"type":"compaction","id":"raw","summary":"s","first_kept_entry_id":"raw"}"#.to_owned(),
         r#"{"type":"leaf","id":"raw"}"#.to_owned(),
+        m(r#","message":{},"entry_id":"raw""#),
+        m(r#","message":{},"entry_id":"raw","fork_point":7"#),
+        r#"{"type":"compaction","id":"raw","summary":"s","first_kept_entry_id":"raw","entry_id":"raw"}"#.to_owned(),
+        r#"{"type":"leaf","fork_point":null,"id":"raw","entry_id":"raw"}"#.to_owned(),
+        r#"{"first_kept_entry_id":"raw","fork_point":"raw","type":"session","version":1}"#.to_owned(),
+        r#"{"type":"x","first_kept_entry_id":"raw","entry_id":"raw","fork_point":"raw"}"#.to_owned(),
+        r#"{"type":"session"}"#.to_owned(),
         r#"{"type":7}"#.to_owned(),
         r#"{"type":"x","id":7,"parent_id":{}}"#.to_owned(),
         "{}".to_owned(),
@@ -232,6 +244,13 @@ pub fn write(style: Style, fork: Option<Index>, seals: u64, steps: &[Step]) -> V
     let mut ids: Vec<String> = Vec::new();
     let mut tip: Option<String> = None;
     for (n, step) in steps.iter().enumerate() {
+        let sealed = match style {
+            Style::Ours => true,
+            Style::Mixed => seals >> (n % 64) & 1 == 1,
+            Style::Turns => seals >> (n / 3 % 64) & 1 == 1,
+            Style::Linear | Style::Chained => false,
+        };
+        let null = style == Style::Linear || style == Style::Turns && !sealed;
         let any_id = |at: &Index| {
             if ids.is_empty() {
                 "none".to_owned()
@@ -245,7 +264,7 @@ pub fn write(style: Style, fork: Option<Index>, seals: u64, steps: &[Step]) -> V
             Name::Foreign(id) => id.clone(),
         };
         let parent = |parent: &Parent| match parent {
-            Parent::Usual if style == Style::Linear => None,
+            Parent::Usual if null => None,
             Parent::Usual => tip.clone(),
             Parent::Null | Parent::Absent => None,
             Parent::Earlier(at) => Some(any_id(at)),
@@ -303,11 +322,6 @@ pub fn write(style: Style, fork: Option<Index>, seals: u64, steps: &[Step]) -> V
                 continue;
             }
         };
-        let sealed = match style {
-            Style::Ours => true,
-            Style::Mixed => seals >> (n % 64) & 1 == 1,
-            Style::Linear | Style::Chained => false,
-        };
         lines.push(if sealed { seal(&line) } else { line });
         ids.extend(id);
         tip = moves.or(tip);
@@ -330,13 +344,15 @@ pub fn style() -> impl Strategy<Value = Style> {
         Style::Ours,
         Style::Linear,
         Style::Chained,
+        Style::Turns,
         Style::Mixed,
     ])
 }
 
 /// A file in this style that keeps all habits: compactions, leaves and unknown entries of usual names.
 pub fn tidy(style: Style) -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(step(false), 0..24).prop_map(move |steps| write(style, None, 0, &steps))
+    let steps = prop::collection::vec(step(false), 0..24);
+    (any::<u64>(), steps).prop_map(move |(seals, steps)| write(style, None, seals, &steps))
 }
 
 /// A file that is whole and yet may do everything that the format allows, and some lines that it does not.

@@ -188,6 +188,11 @@ impl<const N: usize> Window<N> {
         self.slots.is_empty()
     }
 
+    #[cfg(test)]
+    pub(crate) fn has_forgotten(&self) -> bool {
+        self.forgot
+    }
+
     /// Takes in a message that was appended at offset `start`; the oldest one makes room.
     pub fn push(&mut self, message: &Message, start: u64) {
         let mut slot = Slot::new(message, start);

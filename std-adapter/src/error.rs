@@ -1,7 +1,15 @@
 //! What can go wrong with sessions on a disk.
 
 use crate::{lock::LockError, store::IdFault};
-use std::{io, path::PathBuf};
+use sessionlog_core::{
+    compaction::NoCut,
+    journal::{JournalError, PlanError},
+    replay::ReplayError,
+};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Why something could not be done. Each message names the file and says what may help.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +124,40 @@ pub enum Error {
         /// What is wrong with it.
         fault: IdFault,
     },
+    /// What was to be appended is no message.
+    #[error("{}: nothing was appended: {reason}; a message is one JSON object on one line", path.display())]
+    NotAMessage {
+        /// The session's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The context is already as short as the policy makes it.
+    #[error("{}: nothing to compact", path.display())]
+    NothingToCompact {
+        /// The session's file.
+        path: PathBuf,
+    },
+    /// No place in the context can be cut without parting a tool call from its result.
+    #[error("{}: cannot compact: {source}; keep fewer messages", path.display())]
+    NoCut {
+        /// The session's file.
+        path: PathBuf,
+        /// What was found.
+        source: NoCut,
+    },
+    /// The session was appended to after the compaction was planned.
+    #[error("{}: the session has grown since the compaction was planned; plan again", path.display())]
+    StalePlan {
+        /// The session's file.
+        path: PathBuf,
+    },
+    /// The file's bytes changed while they were read.
+    #[error("{}: the file changed while it was read; is another program writing to it?", path.display())]
+    Changed {
+        /// The session's file.
+        path: PathBuf,
+    },
     /// The system names no place for the user's data.
     #[error("no home directory is known: set SESSIONLOG_DIR to a directory for the sessions")]
     NoDataDir,
@@ -126,6 +168,55 @@ impl Error {
     pub(crate) fn io(path: impl Into<PathBuf>, op: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, op, source }
+    }
+
+    /// What a journal's error is on the file at `path`.
+    pub(crate) fn journal(path: &Path, error: JournalError<io::Error>) -> Self {
+        let path = path.to_owned();
+        match error {
+            JournalError::Io(source) => Self::Io {
+                path,
+                op: "write",
+                source,
+            },
+            JournalError::WriteZero => Self::Io {
+                path,
+                op: "write",
+                source: io::ErrorKind::WriteZero.into(),
+            },
+            JournalError::Payload(e) => Self::NotAMessage {
+                path,
+                reason: e.to_string(),
+            },
+            JournalError::NotAMessage(fault) => Self::NotAMessage {
+                path,
+                reason: fault.to_string(),
+            },
+            JournalError::Empty => Self::Empty { path },
+            JournalError::NotEmpty => Self::AlreadyExists { path },
+            JournalError::UnsupportedVersion(version) => Self::UnsupportedVersion { path, version },
+            JournalError::StalePlan => Self::StalePlan { path },
+            JournalError::Changed => Self::Changed { path },
+            other => Self::NotASession {
+                path,
+                reason: other.to_string(),
+            },
+        }
+    }
+
+    /// What a replay's error is on the file at `path`.
+    pub(crate) fn replay(path: &Path, error: ReplayError<io::Error>) -> Self {
+        Self::journal(path, error.into())
+    }
+
+    /// What a plan's error is on the file at `path`.
+    pub(crate) fn plan(path: &Path, error: PlanError<io::Error>) -> Self {
+        let path = path.to_owned();
+        match error {
+            PlanError::NoCut(NoCut::NothingToCompact) => Self::NothingToCompact { path },
+            PlanError::NoCut(source) => Self::NoCut { path, source },
+            PlanError::Read(error) => Self::replay(&path, error),
+        }
     }
 }
 

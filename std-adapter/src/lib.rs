@@ -1,13 +1,17 @@
 //! Session log for LLM agents on files.
 //!
+//! - [`SessionCoordinator`]: a session with its compaction policy and its prices.
+//! - [`Session`]: a session open for writing.
 //! - [`SessionStore`]: a directory of sessions, and what a list of them shows.
 //! - [`open_for_writing`], [`WriterLock`]: one writer at a time, any number of readers.
 //! - [`FileStorage`], [`SystemClock`]: what `sessionlog_core`'s journal needs of the world.
 //! - [`SessionLog`]: a session, read whole: its tip, branch, context, sums and damage.
+//! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
 //! - [`pricing`]: what a model costs.
 //! - [`sanitize`]: text from a session made safe to show.
 
 pub mod clock;
+pub mod coordinator;
 mod error;
 mod files;
 pub mod header;
@@ -17,12 +21,26 @@ pub mod pricing;
 pub mod reader;
 pub mod sanitize;
 mod scan;
+pub mod session;
 pub mod store;
+#[cfg(test)]
+mod testing;
+pub mod tree;
+pub mod usage;
 
 pub use clock::SystemClock;
+pub use coordinator::SessionCoordinator;
 pub use error::Error;
 pub use header::{HeaderFault, HeaderInfo};
 pub use io::FileStorage;
 pub use lock::{LockError, WriterLock, open_for_writing};
 pub use reader::SessionLog;
+pub use session::{ContextBody, ContextEntry, NewSession, Session};
 pub use store::{CreatedFile, SessionInfo, SessionStore};
+pub use tree::SessionTree;
+pub use usage::UsageReport;
+
+/// The README's programs, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -83,6 +83,8 @@ pub struct NodeInfo<'a> {
     pub model: Option<&'a str>,
     /// The provider that an assistant message names.
     pub provider: Option<&'a str>,
+    /// There is a text: a message's first one, or a compaction's summary ([`SessionLog::first_text`]).
+    pub has_text: bool,
 }
 
 /// A leaf: a pointer to the tip (F12).
@@ -251,6 +253,7 @@ impl SessionLog {
             usage: self.nodes.usage(index).copied(),
             model: self.nodes.model(index),
             provider: self.nodes.provider(index),
+            has_text: !kept.text.is_empty(),
         })
     }
 

@@ -20,6 +20,12 @@ pub enum Blow {
     Fuse(Index),
     /// The beginning of a line, cut at the second place, stands glued before another line.
     Stub(Index, Index, Index),
+    /// The beginning of a line, cut where a value is due, stands glued before another line.
+    Due(Index, Index, Index),
+    /// A line stands behind so many containers that never close.
+    Nest(Index, usize, bool),
+    /// Three lines fuse, and the middle one has lost a byte.
+    Braid(Index, Index),
     /// A run of NULs before a line.
     Nuls(Index, u8),
     /// A run of bytes becomes NULs, as after a power loss.
@@ -65,6 +71,9 @@ pub fn blow() -> impl Strategy<Value = Blow> {
         1 => (at(), byte()).prop_map(|(a, b)| Blow::Insert(a, b)),
         3 => at().prop_map(Blow::Fuse),
         3 => (at(), at(), at()).prop_map(|(a, b, c)| Blow::Stub(a, b, c)),
+        2 => (at(), at(), at()).prop_map(|(a, b, c)| Blow::Due(a, b, c)),
+        1 => (at(), 1usize..12, any::<bool>()).prop_map(|(a, n, array)| Blow::Nest(a, n, array)),
+        2 => (at(), at()).prop_map(|(a, b)| Blow::Braid(a, b)),
         1 => (at(), 1u8..60).prop_map(|(a, n)| Blow::Nuls(a, n)),
         1 => (at(), 1u8..60).prop_map(|(a, n)| Blow::Zero(a, n)),
         1 => (at(), at()).prop_map(|(a, b)| Blow::Swap(a, b)),
@@ -127,6 +136,37 @@ pub fn strike(bytes: &[u8], blow: &Blow) -> Vec<u8> {
             let from = &lines[from.index(count)];
             let stub = from[..cut.index(from.len())].to_vec();
             lines[to.index(count)].splice(0..0, stub);
+            return lines.concat();
+        }
+        Blow::Due(from, cut, to) => {
+            let from = &lines[from.index(count)];
+            let dues: Vec<usize> = (0..from.len())
+                .filter(|&i| matches!(from[i], b':' | b'['))
+                .collect();
+            if !dues.is_empty() {
+                let stub = from[..=dues[cut.index(dues.len())]].to_vec();
+                lines[to.index(count)].splice(0..0, stub);
+            }
+            return lines.concat();
+        }
+        Blow::Nest(at, levels, array) => {
+            let one: &[u8] = if *array { b"[" } else { b"{\"x\":" };
+            // The candidate's own object is the first level.
+            let stub = [b"{\"type\":".as_slice(), &one.repeat(levels - 1)].concat();
+            lines[at.index(count)].splice(0..0, stub);
+            return lines.concat();
+        }
+        Blow::Braid(at, lost) => {
+            let at = at.index(count);
+            let end = count.min(at + 3);
+            if let Some(middle) = lines[at..end].get_mut(1)
+                && middle.len() > 1
+            {
+                middle.remove(lost.index(middle.len() - 1));
+            }
+            for line in &mut lines[at..end.saturating_sub(1).max(at)] {
+                line.pop_if(|b| *b == b'\n');
+            }
             return lines.concat();
         }
         Blow::Nuls(at, n) => {

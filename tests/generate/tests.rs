@@ -103,6 +103,51 @@ fn every_corner_is_reached() {
                     .windows(2)
                     .any(|w| w[1].salvaged && w[0].start + w[0].len == w[1].start),
             ),
+            (
+                "salvaged where a value was due",
+                m.entries
+                    .iter()
+                    .any(|e| e.salvaged && bytes[..e.start].ends_with(b":")),
+            ),
+            (
+                "not salvaged: too deep",
+                bytes.windows(20).any(|w| w == b"[[[[[[[[[{\"type\":\"me"),
+            ),
+            (
+                "salvaged header",
+                matches!(m.header, Header::Valid { .. })
+                    && m.corrupt
+                        .first()
+                        .is_some_and(|d| bytes[..d.start].iter().all(u8::is_ascii_whitespace)),
+            ),
+            (
+                "bridge to a salvaged entry of the same line",
+                m.bridged.iter().any(|&i| {
+                    m.parents[i]
+                        .is_some_and(|p| m.entries[p].corrupt_before == m.entries[i].corrupt_before)
+                }),
+            ),
+            (
+                "null parent behind our chained records in a foreign file",
+                !m.ours()
+                    && (0..m.entries.len()).any(|i| {
+                        m.entries[i].parent_id.is_none()
+                            && m.parents[i].is_some()
+                            && m.entries[..i]
+                                .iter()
+                                .any(|e| e.kind != Kind::Leaf && e.parent_id.is_some())
+                    }),
+            ),
+            (
+                "end of the linear prefix",
+                !m.ours()
+                    && (1..m.entries.len()).any(|i| {
+                        m.entries[i].kind == Kind::Message
+                            && m.entries[i].parent_id.is_none()
+                            && m.parents[i].is_none()
+                            && m.entries[..i].iter().any(|e| e.kind == Kind::Message)
+                    }),
+            ),
             ("unended record", m.unended.is_some()),
             ("blank line", m.blank > 0),
             ("bridge", !m.bridged.is_empty()),

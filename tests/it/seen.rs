@@ -212,6 +212,12 @@ fn tell(seen: &mut Seen, event: Event<'_>) -> bool {
         !(found.salvaged && r.kind == record::Kind::Session),
         "F23: a session record"
     );
+    // What a record of another kind has under these names has no meaning.
+    let (message, compaction, leaf) = (
+        r.kind == record::Kind::Message,
+        r.kind == record::Kind::Compaction,
+        r.kind == record::Kind::Leaf,
+    );
     let payload: Extent = found.extent.part(r.message.payload);
     seen.entries.push(Entry {
         start: found.extent.start,
@@ -224,14 +230,10 @@ fn tell(seen: &mut Seen, event: Event<'_>) -> bool {
         },
         id: text(&r.id),
         parent_id: text(&r.parent_id),
-        // Elsewhere it has no meaning.
-        reference: match r.kind {
-            record::Kind::Compaction | record::Kind::Leaf => text(&r.reference),
-            _ => None,
-        },
+        reference: text(&r.reference).filter(|_| compaction || leaf),
         timestamp: r.timestamp,
-        role: r.message.role,
-        usage: r.message.usage.map(|u| model::Usage {
+        role: if message { r.message.role } else { Role::Other },
+        usage: r.message.usage.filter(|_| message).map(|u| model::Usage {
             input: u.input_tokens,
             output: u.output_tokens,
             cache_read: u.cache_read_tokens,
@@ -239,8 +241,11 @@ fn tell(seen: &mut Seen, event: Event<'_>) -> bool {
             cache_write_1h: u.cache_write_1h_tokens,
             reasoning: u.reasoning_tokens,
         }),
-        payload: (!r.message.payload.is_empty()).then_some((payload.start, payload.len)),
-        tokens: (r.tokens_before, r.tokens_after),
+        payload: message.then_some((payload.start, payload.len)),
+        tokens: (
+            r.tokens_before.filter(|_| compaction),
+            r.tokens_after.filter(|_| compaction),
+        ),
         has_crc: r.has_crc,
         salvaged: found.salvaged,
         corrupt_before: seen.corrupt.len(),

@@ -139,7 +139,8 @@ fn salvage(line: &[u8], first: usize, base: usize, line_1: bool) -> Vec<Record> 
         };
         let from = failed.saturating_sub(2).max(at + 1);
         candidate = (from..line.len()).find(|&n| line[n..].starts_with(OPENING));
-        if let Some((inside, open)) = json::last_object(line, at)
+        if failed == line.len()
+            && let Some((inside, open)) = json::last_object(line, at)
             && open <= DEEPEST
         {
             candidate = Some(inside);

@@ -1,5 +1,379 @@
 //! The journal: the log's coordinator, generic over storage and clock.
+//!
+//! It appends messages, ends turns, compacts and moves the tip; it knows what was spent, and it keeps the storage
+//! whole: a failed write leaves storage and memory as they were when something was last acknowledged.
+//!
+//! What is acknowledged when depends on [`Durability`]. Nothing on the append path depends on the log's length.
 
+mod error;
+mod resume;
+mod state;
 mod storage;
+mod write;
 
+pub use error::{JournalError, PlanError};
+pub use resume::Resumed;
 pub use storage::Storage;
+
+use crate::{
+    compaction::{Cut, Keep, Reason, Triggers},
+    id::{EntryId, IdKind},
+    record::{CompactionEntry, Extent, Header, Limits, MessageEntry, Payload, Totals},
+    replay::{Head, ReplayError, Reverse},
+    time::Clock,
+    usage::UsageTotals,
+};
+use state::State;
+
+/// When what was appended is made durable, and so acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Durability {
+    /// Each entry, before `append` returns: one write and one sync an entry.
+    Entry,
+    /// Each turn, before `end_turn` returns: one write and one sync a turn.
+    #[default]
+    Turn,
+    /// When [`Journal::sync`] is called. `end_turn` hands the entries to the storage without waiting.
+    Manual,
+}
+
+/// How a journal works.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Options {
+    /// When entries are made durable.
+    pub durability: Durability,
+    /// When compactions are due.
+    pub triggers: Triggers,
+    /// Bounds on what is read.
+    pub limits: Limits,
+}
+
+/// The end of a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct TurnEnd {
+    /// The leaf that was written; `None` when there was nothing to mark, or in a foreign file without leaves (F27).
+    pub leaf: Option<EntryId>,
+    /// A compaction is due.
+    pub compaction: Option<Reason>,
+}
+
+/// A compaction that can be committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Plan {
+    /// Why.
+    pub reason: Reason,
+    /// Where the context is cut; [`Cut::limited`] tells that the window held less than the policy asks for.
+    pub cut: Cut,
+    /// The first message that is kept.
+    pub first_kept: EntryId,
+    /// Estimated tokens of the context now.
+    pub tokens_before: u64,
+    /// The journal's length when this was planned: it is stale after anything else was appended.
+    at: u64,
+}
+
+/// A log that is open for writing. `N` bounds the messages among which a compaction can choose its cut.
+///
+/// Dropping a journal drops what was not acknowledged.
+pub struct Journal<S, C, const N: usize> {
+    storage: S,
+    clock: C,
+    options: Options,
+    state: State<N>,
+    /// What `state` was when something was last acknowledged, window aside.
+    saved: state::Books,
+    /// Messages appended since.
+    unsaved: usize,
+    /// Where the next entry goes.
+    end: u64,
+    /// Where the acknowledged entries end.
+    saved_end: u64,
+    tail: write::Tail,
+}
+
+impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
+    /// Begins a session in empty storage: the header is durable when this returns.
+    ///
+    /// Errors: [`JournalError::NotEmpty`], and what the storage gives.
+    pub fn create(
+        storage: S,
+        clock: C,
+        header: &Header<'_>,
+        options: Options,
+    ) -> Result<Self, JournalError<S::Error>> {
+        let mut journal = Journal {
+            storage,
+            clock,
+            options,
+            state: State::new(Head::default()),
+            saved: state::Books::default(),
+            unsaved: 0,
+            end: 0,
+            saved_end: 0,
+            tail: write::Tail::Whole,
+        };
+        if journal.storage.seek(embedded_io::SeekFrom::End(0))? != 0 {
+            return Err(JournalError::NotEmpty);
+        }
+        let len = header.encode(&mut journal.storage)?;
+        let extent = Extent { start: 0, len };
+        journal.state = State::new(Head {
+            extent: Some(extent),
+            version: Some(crate::record::FORMAT_VERSION),
+            ours: true,
+            fork_point: header.fork_point.cloned(),
+        });
+        journal.end = len.saturating_add(1);
+        journal.acknowledge(true)?;
+        Ok(journal)
+    }
+
+    /// Appends a message and gives its id. Durable when this returns with [`Durability::Entry`], otherwise at the
+    /// end of the turn.
+    ///
+    /// Errors: [`JournalError::NotAMessage`] when the payload is no JSON object or cannot be read back, a
+    /// serialisation error of the payload: nothing was appended. [`JournalError::Io`]: everything since the last
+    /// acknowledgement is gone.
+    pub fn append<P: Payload + ?Sized>(
+        &mut self,
+        payload: &P,
+    ) -> Result<EntryId, JournalError<S::Error>> {
+        self.mend_tail()?;
+        let mut sequence = self.state.books.sequence;
+        let id = EntryId::own(IdKind::Message, sequence.take());
+        let timestamp = self.clock.now();
+        let start = self.end;
+        let entry = MessageEntry {
+            id: &id,
+            parent_id: self.state.books.tip.as_ref(),
+            timestamp,
+            message: payload,
+        };
+        let mut tee = write::Checked::new(&mut self.storage, self.options.limits);
+        let written = entry.encode(&mut tee);
+        let checked = tee.finish();
+        let len = match written {
+            Ok(len) => len,
+            Err(error) => return Err(self.undo_append(start, JournalError::from(error))),
+        };
+        match checked {
+            Ok(record) => self.state.append(&record, &id, start, sequence),
+            Err(fault) => {
+                return Err(self.undo_append(start, JournalError::NotAMessage(fault)));
+            }
+        }
+        self.unsaved = self.unsaved.saturating_add(1);
+        self.end = start.saturating_add(len).saturating_add(1);
+        if self.options.durability == Durability::Entry {
+            self.acknowledge(true)?;
+        }
+        Ok(id)
+    }
+
+    /// Ends a turn: writes a leaf with the totals, makes the turn durable (but for [`Durability::Manual`]), and says
+    /// whether a compaction is due.
+    ///
+    /// Errors: everything since the last acknowledgement is gone from storage and memory, and can be appended anew.
+    pub fn end_turn(&mut self) -> Result<TurnEnd, JournalError<S::Error>> {
+        self.mend_tail()?;
+        let mut leaf = None;
+        if self.state.wants_leaf()
+            && let Some(tip) = self.state.books.tip.clone()
+        {
+            leaf = Some(self.write_leaf(&tip)?);
+        }
+        self.acknowledge(self.options.durability != Durability::Manual)?;
+        Ok(TurnEnd {
+            leaf,
+            compaction: self.compaction_due(),
+        })
+    }
+
+    /// Makes everything durable that was appended.
+    ///
+    /// Errors: everything since the last successful sync is gone from storage and memory.
+    pub fn sync(&mut self) -> Result<(), JournalError<S::Error>> {
+        self.acknowledge(true)
+    }
+
+    /// Whether a compaction is due by the triggers.
+    pub fn compaction_due(&self) -> Option<Reason> {
+        let books = &self.state.books;
+        self.options
+            .triggers
+            .due(books.spent_since_watermark(), books.context_tokens())
+    }
+
+    /// Plans a compaction: chooses what is kept, and writes nothing. `window` is lent for reading one record.
+    ///
+    /// What is not kept can be read with [`Journal::context`]: everything older than the first kept message.
+    pub fn plan(
+        &mut self,
+        reason: Reason,
+        keep: Keep,
+        window: &mut [u8],
+    ) -> Result<Plan, PlanError<S::Error>> {
+        let books = &self.state.books;
+        let cut = self
+            .state
+            .window
+            .cut(keep, books.messages, books.summary_tokens.is_some())?;
+        let tokens_before = books.context_tokens();
+        let first_kept = resume::id_at(&mut self.storage, cut.start, window, self.options.limits)?;
+        Ok(Plan {
+            reason,
+            cut,
+            first_kept,
+            tokens_before,
+            at: self.end,
+        })
+    }
+
+    /// Commits a compaction: writes the marker and a leaf in one go, and makes them durable (but for
+    /// [`Durability::Manual`]); only then does the context in memory change.
+    ///
+    /// Errors: [`JournalError::StalePlan`] when anything was appended since; nothing is written then. Otherwise as
+    /// [`Journal::end_turn`].
+    pub fn commit(
+        &mut self,
+        plan: &Plan,
+        summary: &str,
+    ) -> Result<EntryId, JournalError<S::Error>> {
+        if plan.at != self.end {
+            return Err(JournalError::StalePlan);
+        }
+        self.mend_tail()?;
+        let durable = self.options.durability != Durability::Manual;
+        if durable && self.unsaved > 0 {
+            // The compaction may fail, the turn's entries may not go with it.
+            self.acknowledge(true)?;
+        }
+        let mut sequence = self.state.books.sequence;
+        let id = EntryId::own(IdKind::Compaction, sequence.take());
+        let mut books = self.state.books.clone();
+        books.compact(&id, plan.cut, summary.len() as u64, sequence);
+        let entry = CompactionEntry {
+            id: &id,
+            parent_id: self.state.books.tip.as_ref(),
+            timestamp: self.clock.now(),
+            summary,
+            first_kept_entry_id: &plan.first_kept,
+            tokens_before: plan.tokens_before,
+            tokens_after: plan.cut.tokens,
+            totals: Some(&books.totals()),
+        };
+        match entry.encode(&mut self.storage) {
+            Ok(len) => self.end = self.end.saturating_add(len).saturating_add(1),
+            Err(error) => return Err(self.roll_back(error.into())),
+        }
+        self.state.books = books;
+        if self.state.wants_leaf() {
+            self.write_leaf(&id)?;
+        }
+        self.acknowledge(durable)?;
+        self.state.window.keep(plan.cut.kept);
+        Ok(id)
+    }
+
+    /// Makes an earlier entry the tip, durably: what is appended next branches off there. `window` is lent for
+    /// replaying the log from that entry. Gives the leaf's id.
+    ///
+    /// Errors: [`JournalError::NoSuchEntry`]; otherwise as [`Journal::end_turn`].
+    pub fn move_tip(
+        &mut self,
+        target: &EntryId,
+        window: &mut [u8],
+    ) -> Result<EntryId, JournalError<S::Error>> {
+        self.end_turn()?;
+        self.sync()?;
+        let (mut state, _) = resume::read_state::<_, N>(
+            &mut self.storage,
+            window,
+            self.options.limits,
+            Some(target),
+        )?;
+        if state.books.tip.is_none() {
+            return Err(JournalError::NoSuchEntry);
+        }
+        state.books.carry_over(&self.state.books);
+        let before = core::mem::replace(&mut self.state, state);
+        let written = self
+            .write_leaf(target)
+            .and_then(|leaf| self.acknowledge(true).map(|()| leaf));
+        if written.is_err() {
+            self.state = before;
+        }
+        written
+    }
+
+    /// The context, newest first, read from the storage through `window`.
+    pub fn context<'b>(
+        &'b mut self,
+        window: &'b mut [u8],
+    ) -> Result<Reverse<'b, &'b mut S>, ReplayError<S::Error>> {
+        Reverse::new(&mut self.storage, window, self.options.limits)
+    }
+
+    /// The tip: what the next message follows, and where a fork of this session would begin.
+    pub fn tip(&self) -> Option<&EntryId> {
+        self.state.books.tip.as_ref()
+    }
+
+    /// The header's bookkeeping.
+    pub fn head(&self) -> &Head {
+        &self.state.books.head
+    }
+
+    /// Where this session leaves the one that it was copied from: the last inherited entry (F11).
+    pub fn fork_point(&self) -> Option<&EntryId> {
+        self.state.books.head.fork_point.as_ref()
+    }
+
+    /// Usage and turns of the branch.
+    pub fn branch_usage(&self) -> UsageTotals {
+        self.state.books.branch
+    }
+
+    /// Usage of all that this session itself spent, abandoned branches included. Turns are not counted.
+    pub fn spent(&self) -> UsageTotals {
+        self.state.books.spent
+    }
+
+    /// The checkpoint as it would be written now (F19).
+    pub fn totals(&self) -> Totals {
+        self.state.books.totals()
+    }
+
+    /// Messages in the context, without the summary.
+    pub fn context_messages(&self) -> u64 {
+        self.state.books.messages
+    }
+
+    /// Tokens of the context: what the provider last reported and an estimate of what came since, or an estimate of
+    /// all.
+    pub fn context_tokens(&self) -> u64 {
+        self.state.books.context_tokens()
+    }
+
+    /// The log's length in bytes, with what is not yet acknowledged.
+    pub fn len(&self) -> u64 {
+        self.end
+    }
+
+    /// Never true: a log has its header.
+    pub fn is_empty(&self) -> bool {
+        self.end == 0
+    }
+
+    /// The storage, for reading. Whatever is written to it past the journal breaks the log.
+    pub fn storage(&mut self) -> &mut S {
+        &mut self.storage
+    }
+}
+
+#[cfg(test)]
+mod tests;

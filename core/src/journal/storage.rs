@@ -18,7 +18,7 @@ pub trait Storage: Read + Write + Seek {
     fn sync(&mut self) -> Result<(), Self::Error>;
 
     /// Cuts the storage to its first `len` bytes, buffered ones included. `Ok(false)` where the storage cannot be cut:
-    /// the journal then closes a torn line with a line end, and the line counts as corrupt.
+    /// the journal then closes a torn line with NUL and a line end, and the line counts as corrupt.
     fn truncate(&mut self, len: u64) -> Result<bool, Self::Error>;
 }
 

@@ -158,6 +158,11 @@ impl Fields {
             let member = self.reference.unwrap_or(Member::EntryId);
             return Err((Fault::Conflict(member), 0));
         }
+        if self.record.kind == Kind::Unknown {
+            self.record.reference = None;
+            self.record.tokens_before = None;
+            self.record.tokens_after = None;
+        }
         let complete = self.totals_seen == 0b1_1111;
         let bearer = matches!(self.record.kind, Kind::Compaction | Kind::Leaf);
         self.record.totals = (complete && bearer && self.record.has_crc).then_some(self.totals);

@@ -199,6 +199,8 @@ pub struct Branch<'b, R> {
     base: Option<UsageTotals>,
     /// Going over known ground: nothing is noted.
     pub(super) quiet: bool,
+    /// A leaf led to the tip.
+    marked: bool,
     watch: Watch,
 }
 
@@ -223,6 +225,7 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
             lowest_link: u64::MAX,
             base: None,
             quiet: false,
+            marked: false,
             watch: Watch::default(),
         })
     }
@@ -246,6 +249,11 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
     /// The sums so far.
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// A leaf led to the tip.
+    pub(super) fn tip_is_marked(&self) -> bool {
+        self.marked
     }
 
     /// The bookkeeping of the node that was told last.
@@ -375,6 +383,7 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
                     };
                     self.base = record.totals.map(|totals| totals.branch);
                     if let Some(extent) = self.find_node(&target)? {
+                        self.marked |= self.lowest_link == u64::MAX;
                         return Ok(Some(self.link(extent)));
                     }
                     self.base = None;

@@ -48,6 +48,7 @@ pub struct Reverse<'b, R> {
     /// Where the context's first message lies, once that is known.
     stop_at: Option<u64>,
     tip: Option<Extent>,
+    tip_id: Option<EntryId>,
     over: bool,
 }
 
@@ -63,6 +64,7 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
             compaction: None,
             stop_at: None,
             tip: None,
+            tip_id: None,
             over: false,
         })
     }
@@ -81,7 +83,10 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
                 self.over = true;
                 break;
             };
-            self.tip.get_or_insert(link.extent);
+            if self.tip.is_none() {
+                self.tip = Some(link.extent);
+                self.tip_id.clone_from(&self.branch.record().id);
+            }
             match link.kind {
                 Kind::Message => {
                     self.over = self.stop_at == Some(link.extent.start);
@@ -120,6 +125,21 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
     /// Where the tip lies, once an item has been yielded; a leaf may have made an unknown entry the tip.
     pub fn tip(&self) -> Option<Extent> {
         self.tip
+    }
+
+    /// The tip's id. (A tip without an id cannot be continued by name.)
+    pub fn tip_id(&self) -> Option<&EntryId> {
+        self.tip_id.as_ref()
+    }
+
+    /// The item that was yielded last is newer than the newest compaction.
+    pub(crate) fn after_compaction(&self) -> bool {
+        self.compaction.is_none()
+    }
+
+    /// A leaf, the last entry that counts, names the tip.
+    pub(crate) fn tip_is_marked(&self) -> bool {
+        self.branch.tip_is_marked()
     }
 
     /// The header's bookkeeping.

@@ -19,6 +19,17 @@ fn leaf(id: &str, target: &str) -> String {
     )
 }
 
+/// The record with its checksum (F5).
+fn sealed(record: &str) -> String {
+    let body = record.strip_suffix('}').expect("a record");
+    let crc = body.bytes().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            crc >> 1 ^ if crc & 1 == 1 { 0xEDB8_8320 } else { 0 }
+        })
+    });
+    format!("{body},\"crc\":\"{:08x}\"}}", !crc)
+}
+
 struct Session {
     _dir: tempfile::TempDir,
     path: PathBuf,
@@ -124,6 +135,25 @@ fn f10_a_lost_header_costs_no_entries() {
 }
 
 #[test]
+fn f23_a_header_whose_line_end_was_lost() {
+    let s = session(
+        [
+            format!("{HEADER}{}", user("a", None)).as_str(),
+            user("b", None).as_str(),
+            "",
+        ]
+        .join("\n"),
+    );
+    assert!(opi_read(&s.path).is_err(), "opi refuses the whole file");
+    let us = ours(&s.path).0;
+    assert_eq!(
+        (texts(&us).as_str(), us.status.as_str(), us.corrupt),
+        ("a b", "corrupt", 1)
+    );
+    assert!(!our_context(&s.path)["session"].is_null());
+}
+
+#[test]
 fn f12_a_message_after_the_last_leaf_is_the_tip() {
     let s = lines(&[&user("a", None), &leaf("l", "a"), &user("b", Some("a"))]);
     differ(&s, ("a b", "a"), ("clean", "clean"));
@@ -173,6 +203,23 @@ fn f14_without_a_leaf_a_root_begins_anew() {
 }
 
 #[test]
+fn f14_what_opi_and_we_wrote_in_turns_stays_whole() {
+    let turns = [
+        user("a", None),
+        sealed(&user("b", Some("a"))),
+        user("c", None),
+    ];
+    let turns = [&turns[0], &turns[1], &turns[2]].map(String::as_str);
+    differ(&lines(&turns), ("a b c", "a b c"), ("clean", "clean"));
+    // Once there is a leaf, opi goes by parents.
+    differ(
+        &lines(&[turns[0], turns[1], turns[2], &leaf("l", "c")]),
+        ("a b c", "c"),
+        ("clean", "clean"),
+    );
+}
+
+#[test]
 fn f15_the_chain_bridges_a_corrupt_record() {
     let s = lines(&[
         &user("a", None),
@@ -204,6 +251,12 @@ fn f22_a_record_behind_a_stub_is_salvaged() {
     let stub = format!("{}{}", &user("b", None)[..100], user("c", None));
     differ(
         &lines(&[&user("a", None), &stub]),
+        ("a c", "a"),
+        ("corrupt", "corrupt"),
+    );
+    let due = format!("{}{}", &user("b", None)[..8], user("c", None));
+    differ(
+        &lines(&[&user("a", None), &due]),
         ("a c", "a"),
         ("corrupt", "corrupt"),
     );

@@ -1,0 +1,622 @@
+use super::*;
+use crate::{
+    payload::{AssistantContent, InputContent, UserMessage},
+    record::{RecordScanner, Verbatim},
+    time::Timestamp,
+};
+use core::cell::RefCell;
+use embedded_io::{ErrorKind, ErrorType, Read, Seek, SeekFrom, Write};
+use proptest::prelude::*;
+use std::rc::Rc;
+use std::string::{String, ToString};
+use std::vec::Vec;
+use std::{format, vec};
+
+/// What a simulated storage holds: everything written, what is on the medium, what is durable.
+#[derive(Clone, Debug, Default)]
+struct Disk {
+    bytes: Vec<u8>,
+    flushed: usize,
+    synced: usize,
+    at: usize,
+    /// Calls left until one fails; then the storage works again.
+    fail_in: Option<u32>,
+    /// `truncate` does not work.
+    uncuttable: bool,
+    writes: u32,
+    syncs: u32,
+}
+
+#[derive(Clone, Default)]
+struct Shared(Rc<RefCell<Disk>>);
+
+impl Disk {
+    fn call(&mut self) -> Result<(), ErrorKind> {
+        match &mut self.fail_in {
+            Some(0) => {
+                self.fail_in = None;
+                Err(ErrorKind::Other)
+            }
+            Some(n) => {
+                *n -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl ErrorType for Shared {
+    type Error = ErrorKind;
+}
+
+impl Read for Shared {
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize, ErrorKind> {
+        let mut disk = self.0.borrow_mut();
+        let at = disk.at.min(disk.bytes.len());
+        let n = buf.len().min(disk.bytes.len() - at);
+        buf[..n].copy_from_slice(&disk.bytes[at..at + n]);
+        disk.at = at + n;
+        Ok(n)
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, buf: &[u8]) -> Result<usize, ErrorKind> {
+        let mut disk = self.0.borrow_mut();
+        if let Err(e) = disk.call() {
+            // A part gets through.
+            let half = buf.len() / 2;
+            disk.bytes.extend_from_slice(&buf[..half]);
+            return Err(e);
+        }
+        disk.bytes.extend_from_slice(buf);
+        Ok(buf.len())
+    }
+    fn flush(&mut self) -> Result<(), ErrorKind> {
+        let mut disk = self.0.borrow_mut();
+        disk.call()?;
+        disk.writes += u32::from(disk.flushed != disk.bytes.len());
+        disk.flushed = disk.bytes.len();
+        Ok(())
+    }
+}
+
+impl Seek for Shared {
+    fn seek(&mut self, pos: SeekFrom) -> Result<u64, ErrorKind> {
+        let mut disk = self.0.borrow_mut();
+        disk.at = match pos {
+            SeekFrom::Start(n) => n as usize,
+            SeekFrom::End(n) => (disk.bytes.len() as i64 + n) as usize,
+            SeekFrom::Current(n) => (disk.at as i64 + n) as usize,
+        };
+        Ok(disk.at as u64)
+    }
+}
+
+impl Storage for Shared {
+    fn sync(&mut self) -> Result<(), ErrorKind> {
+        let mut disk = self.0.borrow_mut();
+        disk.call()?;
+        disk.syncs += 1;
+        disk.synced = disk.flushed;
+        Ok(())
+    }
+    fn truncate(&mut self, len: u64) -> Result<bool, ErrorKind> {
+        let mut disk = self.0.borrow_mut();
+        disk.call()?;
+        if disk.uncuttable {
+            return Ok(false);
+        }
+        disk.bytes.truncate(len as usize);
+        disk.flushed = disk.flushed.min(len as usize);
+        disk.synced = disk.synced.min(len as usize);
+        Ok(true)
+    }
+}
+
+/// A clock that ticks when it is read.
+#[derive(Default)]
+struct Ticks(i64);
+
+impl Clock for Ticks {
+    fn now(&mut self) -> Timestamp {
+        self.0 += 1;
+        Timestamp::from_unix_ms(self.0)
+    }
+}
+
+fn header() -> Header<'static> {
+    Header {
+        id: "s",
+        timestamp: Timestamp::from_unix_ms(0),
+        cwd: "/w",
+        parent_session: None,
+        branch_name: None,
+        fork_point: None,
+    }
+}
+
+type Log = Journal<Shared, Ticks, 8>;
+
+fn create(disk: &Shared, durability: Durability) -> Log {
+    let options = Options {
+        durability,
+        ..Options::default()
+    };
+    Journal::create(disk.clone(), Ticks::default(), &header(), options).unwrap()
+}
+
+fn open(disk: &Shared) -> Log {
+    Journal::open(
+        disk.clone(),
+        Ticks::default(),
+        Options::default(),
+        &mut [0; 256],
+    )
+    .unwrap()
+    .0
+}
+
+fn say(text: &str) -> String {
+    format!(r#"{{"role":"user","content":[{{"type":"text","text":"{text}"}}]}}"#)
+}
+
+fn answer(tokens: u64) -> String {
+    format!(
+        r#"{{"role":"assistant","content":[],"usage":{{"input_tokens":{tokens},"output_tokens":1}}}}"#
+    )
+}
+
+/// Every line of the disk, its type and id, each checked.
+fn lines(disk: &Shared) -> Vec<String> {
+    let bytes = disk.0.borrow().bytes.clone();
+    bytes
+        .split_inclusive(|b| *b == b'\n')
+        .map(|line| match line.strip_suffix(b"\n") {
+            None => "torn".to_string(),
+            Some(line) => match RecordScanner::scan(line, Limits::default()) {
+                Ok(record) => record.id.map_or("?".into(), |id| id.to_string()),
+                Err(_) => "corrupt".to_string(),
+            },
+        })
+        .collect()
+}
+
+fn context(journal: &mut Log) -> Vec<String> {
+    let mut window = [0; 300];
+    let mut replay = journal.context(&mut window).unwrap();
+    let mut ids = vec![];
+    while replay.next().unwrap().is_some() {
+        ids.push(replay.record().id.as_ref().unwrap().to_string());
+    }
+    ids.reverse();
+    ids
+}
+
+#[test]
+fn a_turn_is_one_write_and_one_sync() {
+    let disk = Shared::default();
+    let mut journal = create(&disk, Durability::Turn);
+    let before = (disk.0.borrow().writes, disk.0.borrow().syncs);
+    assert_eq!(before, (1, 1));
+    let content = [InputContent::text("hi")];
+    let hi = UserMessage {
+        content: &content,
+        timestamp_ms: 0,
+    };
+    assert_eq!(journal.append(&hi).unwrap(), "msg-1");
+    assert_eq!(
+        journal.append(&Verbatim(answer(5).as_bytes())).unwrap(),
+        "msg-2"
+    );
+    let end = journal.end_turn().unwrap();
+    assert_eq!(end.leaf.unwrap(), "leaf-3");
+    assert_eq!(end.compaction, None);
+    assert_eq!((disk.0.borrow().writes, disk.0.borrow().syncs), (2, 2));
+    assert_eq!(lines(&disk), ["s", "msg-1", "msg-2", "leaf-3"]);
+    // Nothing new: no leaf.
+    assert_eq!(journal.end_turn().unwrap().leaf, None);
+    assert_eq!(journal.branch_usage().usage.total_tokens(), 6);
+    assert_eq!(journal.branch_usage().turns, 1);
+    let _ = AssistantContent::text("");
+}
+
+#[test]
+fn each_entry_or_by_hand() {
+    let disk = Shared::default();
+    let mut journal = create(&disk, Durability::Entry);
+    journal.append(&Verbatim(say("a").as_bytes())).unwrap();
+    journal.append(&Verbatim(say("b").as_bytes())).unwrap();
+    assert_eq!((disk.0.borrow().writes, disk.0.borrow().syncs), (3, 3));
+
+    let disk = Shared::default();
+    let mut journal = create(&disk, Durability::Manual);
+    journal.append(&Verbatim(say("a").as_bytes())).unwrap();
+    journal.end_turn().unwrap();
+    assert_eq!((disk.0.borrow().writes, disk.0.borrow().syncs), (2, 1));
+    journal.sync().unwrap();
+    assert_eq!(disk.0.borrow().synced, disk.0.borrow().bytes.len());
+}
+
+#[test]
+fn what_is_no_message_is_not_appended() {
+    let disk = Shared::default();
+    let mut journal = create(&disk, Durability::Turn);
+    journal.append(&Verbatim(say("a").as_bytes())).unwrap();
+    let before = disk.0.borrow().bytes.clone();
+    for bad in [
+        "7",
+        "[]",
+        "{",
+        "{}}",
+        "{\"a\":1},\"id\":\"x\"",
+        "{\"a\":1},\"x\":2",
+        "{} ",
+        "{\"a\":\"\u{1}\"}",
+        "",
+        "{}\n",
+        "{\n}",
+    ] {
+        let error = journal.append(&Verbatim(bad.as_bytes())).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                JournalError::NotAMessage(_) | JournalError::Payload(_)
+            ),
+            "{bad}: {error:?}"
+        );
+        assert_eq!(disk.0.borrow().bytes, before, "{bad}");
+    }
+    assert!(matches!(
+        journal.append(&f64::NAN),
+        Err(JournalError::Payload(_))
+    ));
+    assert_eq!(
+        journal.append(&Verbatim(say("b").as_bytes())).unwrap(),
+        "msg-2"
+    );
+    journal.end_turn().unwrap();
+    assert_eq!(lines(&disk), ["s", "msg-1", "msg-2", "leaf-3"]);
+    let too_deep = format!("{{\"x\":{}{}}}", "[".repeat(126), "]".repeat(126));
+    assert!(journal.append(&Verbatim(too_deep.as_bytes())).is_err());
+}
+
+#[test]
+fn a_compaction_and_its_resume() {
+    let disk = Shared::default();
+    let mut journal = create(&disk, Durability::Turn);
+    for n in 0..8 {
+        journal
+            .append(&Verbatim(say(&"x".repeat(40)).as_bytes()))
+            .unwrap();
+        journal
+            .append(&Verbatim(answer(20_000 + n).as_bytes()))
+            .unwrap();
+        let end = journal.end_turn().unwrap();
+        assert_eq!(end.compaction.is_some(), n >= 4, "{n}");
+    }
+    let plan = journal
+        .plan(Reason::Threshold, Keep::LastQuarter, &mut [0; 64])
+        .unwrap();
+    assert_eq!((plan.cut.kept, plan.cut.limited), (4, false));
+    assert_eq!(plan.first_kept, "msg-19");
+    let marker = journal.commit(&plan, "all was well").unwrap();
+    assert_eq!(journal.compaction_due(), None);
+    assert_eq!(
+        context(&mut journal)[1..],
+        ["msg-19", "msg-20", "msg-22", "msg-23"]
+    );
+    assert_eq!(context(&mut journal)[0], marker.to_string());
+    assert!(matches!(
+        journal.commit(&plan, "again"),
+        Err(JournalError::StalePlan)
+    ));
+    let again = open(&disk);
+    assert_eq!(
+        format!("{:?}", again.state.books),
+        format!("{:?}", journal.state.books)
+    );
+    assert!(matches!(
+        journal.plan(Reason::Manual, Keep::LastMessages(9), &mut [0; 64]),
+        Err(PlanError::NoCut(crate::compaction::NoCut::NothingToCompact))
+    ));
+}
+
+#[test]
+fn the_tip_moves_and_a_branch_begins() {
+    let disk = Shared::default();
+    let mut journal = create(&disk, Durability::Turn);
+    for n in 0..3 {
+        journal.append(&Verbatim(say("q").as_bytes())).unwrap();
+        journal
+            .append(&Verbatim(answer(10 * (n + 1)).as_bytes()))
+            .unwrap();
+        journal.end_turn().unwrap();
+    }
+    let target = EntryId::own(IdKind::Message, 2);
+    journal.move_tip(&target, &mut [0; 64]).unwrap();
+    assert_eq!(journal.tip(), Some(&target));
+    assert_eq!(journal.branch_usage().usage.total_tokens(), 11);
+    assert_eq!(journal.spent().usage.total_tokens(), 63);
+    assert_eq!(context(&mut journal), ["msg-1", "msg-2"]);
+    journal.append(&Verbatim(say("other").as_bytes())).unwrap();
+    journal.end_turn().unwrap();
+    assert_eq!(context(&mut journal), ["msg-1", "msg-2", "msg-11"]);
+    let missing = EntryId::own(IdKind::Message, 99);
+    let before = disk.0.borrow().bytes.len();
+    assert_eq!(
+        journal.move_tip(&missing, &mut [0; 64]),
+        Err(JournalError::NoSuchEntry)
+    );
+    assert_eq!(disk.0.borrow().bytes.len(), before);
+    let again = open(&disk);
+    assert_eq!(
+        format!("{:?}", again.state.books),
+        format!("{:?}", journal.state.books)
+    );
+}
+
+#[test]
+fn a_torn_tail_is_cut_or_closed_before_the_next_append_f28() {
+    for uncuttable in [false, true] {
+        let disk = Shared::default();
+        let mut journal = create(&disk, Durability::Turn);
+        journal.append(&Verbatim(say("a").as_bytes())).unwrap();
+        journal.end_turn().unwrap();
+        disk.0
+            .borrow_mut()
+            .bytes
+            .extend_from_slice(b"{\"type\":\"mess");
+        disk.0.borrow_mut().uncuttable = uncuttable;
+        let mut journal = open(&disk);
+        assert_eq!(
+            journal.append(&Verbatim(say("b").as_bytes())).unwrap(),
+            "msg-3"
+        );
+        journal.end_turn().unwrap();
+        let expected: &[&str] = if uncuttable {
+            &["s", "msg-1", "leaf-2", "corrupt", "msg-3", "leaf-4"]
+        } else {
+            &["s", "msg-1", "leaf-2", "msg-3", "leaf-4"]
+        };
+        assert_eq!(lines(&disk), expected);
+    }
+    // A whole record without its line end.
+    let disk = Shared::default();
+    let mut journal = create(&disk, Durability::Turn);
+    journal.append(&Verbatim(say("a").as_bytes())).unwrap();
+    journal.end_turn().unwrap();
+    disk.0.borrow_mut().bytes.pop();
+    let mut journal = open(&disk);
+    journal.append(&Verbatim(say("b").as_bytes())).unwrap();
+    journal.end_turn().unwrap();
+    assert_eq!(lines(&disk), ["s", "msg-1", "leaf-2", "msg-3", "leaf-4"]);
+}
+
+#[test]
+fn a_foreign_file_is_continued_without_leaves_f27() {
+    let disk = Shared::default();
+    let head =
+        r#"{"type":"session","version":1,"id":"s","timestamp":"","cwd":"","parent_session":null}"#;
+    let foreign = |n: u32| {
+        format!(
+            "{{\"type\":\"message\",\"id\":\"msg-{n}\",\"parent_id\":null,\"timestamp\":\"\",\"message\":{}}}",
+            say("x")
+        )
+    };
+    let text = format!("{head}\n{}\n{}\n", foreign(1), foreign(7));
+    disk.0.borrow_mut().bytes = text.into_bytes();
+    let mut journal = open(&disk);
+    assert_eq!(
+        journal.append(&Verbatim(say("b").as_bytes())).unwrap(),
+        "msg-8"
+    );
+    assert_eq!(journal.end_turn().unwrap().leaf, None);
+    assert_eq!(context(&mut open(&disk)), ["msg-1", "msg-7", "msg-8"]);
+    journal
+        .move_tip(&EntryId::own(IdKind::Message, 1), &mut [0; 64])
+        .unwrap();
+    journal.append(&Verbatim(say("c").as_bytes())).unwrap();
+    assert!(journal.end_turn().unwrap().leaf.is_some());
+    assert_eq!(context(&mut open(&disk)), ["msg-1", "msg-10"]);
+}
+
+#[test]
+fn what_is_no_session_is_not_opened() {
+    let cases: [(&str, JournalError<ErrorKind>); 4] = [
+        ("", JournalError::Empty),
+        ("{\"type\":\"sess", JournalError::NotASession),
+        ("rubbish\n", JournalError::NotASession),
+        (
+            "{\"type\":\"session\",\"version\":2,\"id\":\"x\"}\n",
+            JournalError::UnsupportedVersion(Some(2)),
+        ),
+    ];
+    for (text, expected) in cases {
+        let disk = Shared::default();
+        disk.0.borrow_mut().bytes = text.as_bytes().to_vec();
+        let opened = Log::open(disk, Ticks::default(), Options::default(), &mut [0; 64]);
+        assert_eq!(opened.err(), Some(expected), "{text}");
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Say(u8),
+    Answer(u32),
+    Call(u8),
+    Result(u8),
+    End,
+    Compact(Keep),
+    Move(prop::sample::Index),
+    Reopen,
+    Fail(u32),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let keep = prop_oneof![
+        Just(Keep::LastQuarter),
+        (0u64..9).prop_map(Keep::LastMessages),
+        (0u64..40).prop_map(Keep::LastTokens),
+    ];
+    prop::collection::vec(
+        prop_oneof![
+            4 => (0u8..60).prop_map(Step::Say),
+            3 => (0u32..90_000).prop_map(Step::Answer),
+            2 => (0u8..4).prop_map(Step::Call),
+            2 => (0u8..4).prop_map(Step::Result),
+            4 => Just(Step::End),
+            2 => keep.prop_map(Step::Compact),
+            1 => any::<prop::sample::Index>().prop_map(Step::Move),
+            1 => Just(Step::Reopen),
+            1 => (0u32..12).prop_map(Step::Fail),
+        ],
+        0..40,
+    )
+}
+
+/// What is observable of a journal.
+fn face(journal: &Log) -> (String, Vec<Result<Cut, crate::compaction::NoCut>>) {
+    let state = &journal.state;
+    let cuts = [
+        Keep::LastQuarter,
+        Keep::LastMessages(3),
+        Keep::LastTokens(20),
+    ];
+    let cuts = cuts.map(|keep| {
+        let books = &state.books;
+        state
+            .window
+            .cut(keep, books.messages, books.summary_tokens.is_some())
+    });
+    (format!("{:?}", state.books), cuts.to_vec())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    /// A resume restores the writer's state; a failed call leaves the acknowledged state, in memory and storage;
+    /// what was acknowledged is on the medium byte for byte.
+    #[test]
+    fn resume_restores_the_state_and_failures_undo_themselves(
+        steps in steps(),
+        durability in prop_oneof![Just(Durability::Turn), Just(Durability::Entry)],
+        uncuttable: bool,
+    ) {
+        let disk = Shared::default();
+        let options = Options { durability, ..Options::default() };
+        let mut journal = create(&disk, durability);
+        disk.0.borrow_mut().uncuttable = uncuttable;
+        let mut acknowledged = disk.0.borrow().bytes.clone();
+        let mut ids: Vec<EntryId> = vec![];
+        let mut pending: Vec<EntryId> = vec![];
+        let mut failed = false;
+        for step in steps {
+            let saved = format!("{:?}", journal.saved);
+            let appends = matches!(step, Step::Say(_) | Step::Answer(_) | Step::Call(_) | Step::Result(_));
+            let mut acks = appends && durability == Durability::Entry;
+            let mut small = [0; 96];
+            let done = match step {
+                Step::Say(n) => journal.append(&Verbatim(say(&"x".repeat(n.into())).as_bytes())).map(|id| pending.push(id)),
+                Step::Answer(n) => journal.append(&Verbatim(answer(n.into()).as_bytes())).map(|id| pending.push(id)),
+                Step::Call(n) => {
+                    let call = format!(r#"{{"role":"assistant","content":[{{"type":"tool_call","tool_call":{{"id":"c{n}"}}}}]}}"#);
+                    journal.append(&Verbatim(call.as_bytes())).map(|id| pending.push(id))
+                }
+                Step::Result(n) => {
+                    let result = format!(r#"{{"role":"tool_result","tool_call_id":"c{n}","content":[]}}"#);
+                    journal.append(&Verbatim(result.as_bytes())).map(|id| pending.push(id))
+                }
+                Step::End => { acks = true; journal.end_turn().map(|_| ()) }
+                Step::Compact(keep) => match journal.plan(Reason::Manual, keep, &mut small) {
+                    Ok(plan) => { acks = true; journal.commit(&plan, "sum").map(|_| ()) }
+                    Err(_) => Ok(()),
+                },
+                Step::Move(index) if !ids.is_empty() => {
+                    acks = true;
+                    journal.move_tip(&ids[index.index(ids.len())].clone(), &mut small).map(|_| ())
+                }
+                Step::Move(_) => Ok(()),
+                Step::Reopen => {
+                    // What was not acknowledged is gone with the process.
+                    disk.0.borrow_mut().bytes = acknowledged.clone();
+                    disk.0.borrow_mut().flushed = acknowledged.len();
+                    disk.0.borrow_mut().fail_in = None;
+                    pending.clear();
+                    let acked = journal.saved.clone();
+                    journal = Journal::open(disk.clone(), Ticks::default(), options, &mut [0; 128]).unwrap().0;
+                    if !(failed && uncuttable) {
+                        prop_assert_eq!(format!("{:?}", journal.state.books), format!("{acked:?}"));
+                    }
+                    Ok(())
+                }
+                Step::Fail(n) => { disk.0.borrow_mut().fail_in = Some(n); Ok(()) }
+            };
+            match done {
+                Ok(()) => {
+                    if acks {
+                        let disk = disk.0.borrow();
+                        // Whatever was acknowledged before is still there, in place.
+                        if !uncuttable {
+                            prop_assert!(disk.bytes.starts_with(&acknowledged));
+                        }
+                        prop_assert_eq!(disk.synced, disk.bytes.len());
+                        acknowledged.clone_from(&disk.bytes);
+                        ids.append(&mut pending);
+                    }
+                }
+                Err(_) => {
+                    // Back to what was acknowledged last (which a call may itself have moved on from: end_turn in move_tip).
+                    pending.clear();
+                    failed = true;
+                    let now = format!("{:?}", journal.saved);
+                    let mut books = journal.state.books.clone();
+                    books.sequence = journal.saved.sequence;
+                    prop_assert_eq!(format!("{:?}", books), now.clone());
+                    let fault_free = disk.0.borrow().fail_in.is_none();
+                    prop_assert!(fault_free);
+                    if now == saved && !uncuttable && journal.tail == write::Tail::Whole {
+                        prop_assert_eq!(&disk.0.borrow().bytes, &acknowledged);
+                    } else {
+                        acknowledged = disk.0.borrow().bytes[..journal.saved_end as usize].to_vec();
+                    }
+                }
+            }
+        }
+        disk.0.borrow_mut().fail_in = None;
+        journal.end_turn().unwrap();
+        let there = lines(&disk);
+        for id in ids {
+            prop_assert_eq!(there.iter().filter(|line| *line == id.as_str()).count(), 1, "{}", id);
+        }
+        if failed && uncuttable {
+            // Entries that were not acknowledged may be there all the same.
+            return Ok(());
+        }
+        let again = open(&disk);
+        prop_assert_eq!(face(&again).0, face(&journal).0);
+        let limited = journal.state.books.messages > journal.state.window.len() as u64;
+        if !limited && again.state.window.len() == journal.state.window.len() {
+            for (a, b) in face(&again).1.into_iter().zip(face(&journal).1) {
+                // Memory may know less than a resume after forgotten calls, never more: its cuts are then more careful.
+                if let (Ok(a), Ok(b)) = (a, b) {
+                    prop_assert!(a == b || journal.state.window.has_forgotten());
+                }
+            }
+        }
+        if !uncuttable {
+            prop_assert!(lines(&disk).iter().all(|line| line != "corrupt" && line != "torn"));
+        }
+    }
+}
+
+#[test]
+fn what_a_journal_and_a_scanner_take() {
+    // The figures in the crate's documentation.
+    let journal = size_of::<Journal<Shared, Ticks, 0>>();
+    let per_message = (size_of::<Journal<Shared, Ticks, 1000>>() - journal) as f64 / 1000.0;
+    assert!(journal < 1600, "{journal}");
+    assert!(per_message <= 24.1, "{per_message}");
+    assert!(size_of::<RecordScanner>() <= 1640);
+}

@@ -1,0 +1,199 @@
+//! Writing: checked, acknowledged, or undone.
+
+use super::{Journal, JournalError, Storage};
+use crate::{
+    id::{EntryId, IdKind},
+    record::{Fault, Kind, LeafEntry, Limits, Record, RecordScanner},
+    time::Clock,
+};
+use embedded_io::{ErrorType, Write};
+
+/// What stands after the last whole entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(super) enum Tail {
+    /// Nothing.
+    Whole,
+    /// The last entry lacks its line end.
+    Unended,
+    /// Bytes that are no entry, from the log's end on.
+    Torn,
+}
+
+impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
+    /// F20, F28: makes the storage end where the log does.
+    pub(super) fn mend_tail(&mut self) -> Result<(), JournalError<S::Error>> {
+        let closing: &[u8] = match self.tail {
+            Tail::Whole => return Ok(()),
+            Tail::Unended => b"\n",
+            Tail::Torn if self.storage.truncate(self.end)? => b"",
+            // The NUL makes sure that a failed record that lacks only its line end does not count after all.
+            Tail::Torn => b"\0\n",
+        };
+        if !closing.is_empty() {
+            crate::json::write::write_all(&mut self.storage, closing)?;
+            self.end = self.storage.seek(embedded_io::SeekFrom::End(0))?;
+        }
+        self.tail = Tail::Whole;
+        self.saved_end = self.end;
+        Ok(())
+    }
+
+    /// Writes a leaf that names `tip`.
+    pub(super) fn write_leaf(&mut self, tip: &EntryId) -> Result<EntryId, JournalError<S::Error>> {
+        let mut books = self.state.books.clone();
+        let id = EntryId::own(IdKind::Leaf, books.sequence.take());
+        books.unmarked = false;
+        books.leaves = true;
+        let leaf = LeafEntry {
+            id: &id,
+            timestamp: self.clock.now(),
+            entry_id: tip,
+            totals: Some(&books.totals()),
+        };
+        match leaf.encode(&mut self.storage) {
+            Ok(len) => {
+                self.end = self.end.saturating_add(len).saturating_add(1);
+                self.state.books = books;
+                Ok(id)
+            }
+            Err(error) => Err(self.roll_back(error.into())),
+        }
+    }
+
+    /// Hands everything to the storage, durably if asked: what was appended is acknowledged.
+    pub(super) fn acknowledge(&mut self, durable: bool) -> Result<(), JournalError<S::Error>> {
+        let mut done = self.storage.flush();
+        if done.is_ok() && durable {
+            done = self.storage.sync();
+        }
+        if let Err(error) = done {
+            return Err(self.roll_back(JournalError::Io(error)));
+        }
+        if durable {
+            self.saved = self.state.books.clone();
+            self.saved_end = self.end;
+            self.unsaved = 0;
+        }
+        Ok(())
+    }
+
+    /// A failed append: the bytes since `start` go, and with a storage error everything since the last
+    /// acknowledgement, since the storage no longer tells what it holds.
+    pub(super) fn undo_append(
+        &mut self,
+        start: u64,
+        error: JournalError<S::Error>,
+    ) -> JournalError<S::Error> {
+        if matches!(error, JournalError::Io(_) | JournalError::WriteZero) {
+            return self.roll_back(error);
+        }
+        self.end = start;
+        self.tail = Tail::Torn;
+        match self.storage.truncate(start) {
+            Ok(true) => self.tail = Tail::Whole,
+            Ok(false) => {}
+            Err(e) => return self.roll_back(JournalError::Io(e)),
+        }
+        error
+    }
+
+    /// A failure: back to what was last acknowledged.
+    pub(super) fn roll_back(&mut self, error: JournalError<S::Error>) -> JournalError<S::Error> {
+        self.abandon_turn();
+        error
+    }
+
+    /// Drops what was appended since the last acknowledgement, in storage and memory.
+    pub fn abandon_turn(&mut self) {
+        let sequence = self.state.books.sequence;
+        self.state.books = self.saved.clone();
+        self.state.window.pop(self.unsaved);
+        self.unsaved = 0;
+        self.end = self.saved_end;
+        // When the storage cannot be cut now, the next append tries again before it writes.
+        self.tail = match self.storage.truncate(self.saved_end) {
+            Ok(true) => Tail::Whole,
+            Ok(false) | Err(_) => {
+                // Whole entries may stay behind, unacknowledged: their numbers are not given again.
+                self.state.books.sequence = sequence;
+                Tail::Torn
+            }
+        };
+    }
+}
+
+/// Passes a record on to the storage and reads it as it goes, so that nothing is appended that could not be read back.
+pub(super) struct Checked<'s, S> {
+    sink: &'s mut S,
+    scanner: RecordScanner,
+    complete: bool,
+    fault: Option<Fault>,
+}
+
+impl<'s, S: Write> Checked<'s, S> {
+    pub(super) fn new(sink: &'s mut S, limits: Limits) -> Self {
+        Checked {
+            sink,
+            scanner: RecordScanner::new(limits),
+            complete: false,
+            fault: None,
+        }
+    }
+
+    fn check(&mut self, bytes: &[u8]) {
+        if self.fault.is_some() {
+            return;
+        }
+        if self.complete {
+            let over = matches!(bytes, b"" | b"\n");
+            self.fault = (!over).then_some(Fault::TrailingBytes);
+            return;
+        }
+        match self.scanner.feed(bytes) {
+            Ok(fed) => {
+                self.complete = fed.complete;
+                let rest = bytes.get(fed.consumed..).unwrap_or(&[]);
+                if fed.complete && !matches!(rest, b"" | b"\n") {
+                    self.fault = Some(Fault::TrailingBytes);
+                }
+            }
+            Err(error) => self.fault = Some(error.fault),
+        }
+    }
+
+    /// The record's bookkeeping, if it is a message.
+    pub(super) fn finish(mut self) -> Result<Record, Fault> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        if !self.complete {
+            return Err(self.scanner.cut_off().fault);
+        }
+        let record = self.scanner.record();
+        // The payload is one value: nothing stands between it and the checksum, `,"crc":"xxxxxxxx"}`.
+        let payload = record.message.payload;
+        let payload_end = payload.start.saturating_add(payload.len);
+        if record.kind == Kind::Message && payload_end.saturating_add(18) == record.len {
+            Ok(record.clone())
+        } else {
+            Err(Fault::TrailingBytes)
+        }
+    }
+}
+
+impl<S: Write> ErrorType for Checked<'_, S> {
+    type Error = S::Error;
+}
+
+impl<S: Write> Write for Checked<'_, S> {
+    fn write(&mut self, buf: &[u8]) -> Result<usize, S::Error> {
+        let taken = self.sink.write(buf)?;
+        self.check(buf.get(..taken).unwrap_or(buf));
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> Result<(), S::Error> {
+        self.sink.flush()
+    }
+}

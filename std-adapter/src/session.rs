@@ -1,0 +1,363 @@
+//! A session on a file, open for writing: the core's journal with a file, a lock and the system's clock.
+
+use crate::{
+    Error, FileStorage, HeaderInfo, SessionStore, SystemClock, WriterLock, lock::open_for_writing,
+};
+use serde_json::value::RawValue;
+use sessionlog_core::{
+    EntryId,
+    compaction::{Keep, Reason},
+    journal::{Journal, Options, Plan, Resumed, TurnEnd},
+    record::{Extent, Header, Payload},
+    time::Clock,
+    usage::UsageTotals,
+};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+/// Messages among which a compaction can choose its cut: exact for contexts of up to four times as many entries
+/// with [`Keep::LastQuarter`]. 24 bytes each.
+const WINDOW: usize = 4096;
+
+/// Bytes lent for reading.
+const READ_WINDOW: usize = 64 << 10;
+
+/// About as many bytes of text go into the plain summary, as with opi.
+const SUMMARY_BYTES: usize = 500;
+
+type FileJournal = Journal<FileStorage, SystemClock, WINDOW>;
+
+/// What a new session is to be.
+#[derive(Clone, Debug, Default)]
+pub struct NewSession {
+    /// The agent's working directory.
+    pub cwd: String,
+    /// The id of the session that this one continues.
+    pub parent_session: Option<String>,
+}
+
+/// An entry of the context, read from the file.
+#[derive(Clone, Debug)]
+pub struct ContextEntry {
+    /// Its id.
+    pub id: EntryId,
+    /// What it holds.
+    pub body: ContextBody,
+}
+
+/// What an entry of the context holds.
+#[derive(Clone, Debug)]
+pub enum ContextBody {
+    /// A message's payload, byte for byte.
+    Message(Box<RawValue>),
+    /// A compaction's summary.
+    Summary(String),
+}
+
+impl ContextEntry {
+    /// The entry's text as opi joins it: the texts of the content, an image as `[image: TYPE]`; a summary's text.
+    pub fn text(&self) -> String {
+        match &self.body {
+            ContextBody::Summary(text) => text.clone(),
+            ContextBody::Message(payload) => payload_text(payload.get()),
+        }
+    }
+}
+
+/// A session that is open for writing. One process has it at a time; any number may read the file.
+///
+/// What was appended and not acknowledged is dropped with it: end the turn.
+pub struct Session {
+    journal: Box<FileJournal>,
+    resumed: Resumed,
+    id: String,
+    path: PathBuf,
+    window: Vec<u8>,
+    _lock: WriterLock,
+}
+
+impl Session {
+    /// Makes a session in `store`, with a new id. Its header is durable when this returns.
+    pub fn create(store: &SessionStore, new: &NewSession, options: Options) -> Result<Self, Error> {
+        let id = store.new_id();
+        let created = store.create_file(&id)?;
+        let mut clock = SystemClock::new();
+        let header = Header {
+            id: &id,
+            timestamp: clock.now(),
+            cwd: &new.cwd,
+            parent_session: new.parent_session.as_deref(),
+            branch_name: None,
+            fork_point: None,
+        };
+        let path = created.path;
+        let storage = FileStorage::new(created.file).map_err(Error::io(&path, "open"))?;
+        let journal = Journal::create(storage, clock, &header, options);
+        let journal = journal.map_err(|e| Error::journal(&path, e))?;
+        Ok(Session {
+            journal: Box::new(journal),
+            resumed: Resumed::default(),
+            id,
+            path,
+            window: vec![0; READ_WINDOW],
+            _lock: created.lock,
+        })
+    }
+
+    /// Opens the session at `path` for writing: takes the writer's lock and resumes. A torn tail is repaired before
+    /// the first append; opening writes nothing.
+    pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
+        let (file, lock) = open_for_writing(path)?;
+        Self::open_file(file, lock, path, options)
+    }
+
+    fn open_file(
+        file: File,
+        lock: WriterLock,
+        path: &Path,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let mut window = vec![0; READ_WINDOW];
+        let storage = FileStorage::new(file).map_err(Error::io(path, "open"))?;
+        let opened = Journal::open(storage, SystemClock::new(), options, &mut window);
+        let (mut journal, resumed) = opened.map_err(|e| Error::journal(path, e))?;
+        let id = match journal.head().extent {
+            Some(extent) => read(journal.storage(), extent)
+                .ok()
+                .and_then(|bytes| HeaderInfo::from_record(&bytes).ok())
+                .map(|header| header.id),
+            None => None,
+        };
+        let stem = || {
+            path.file_stem()
+                .map(|stem| stem.to_string_lossy().into_owned())
+        };
+        Ok(Session {
+            journal: Box::new(journal),
+            resumed,
+            id: id
+                .filter(|id| !id.is_empty())
+                .or_else(stem)
+                .unwrap_or_default(),
+            path: path.to_owned(),
+            window,
+            _lock: lock,
+        })
+    }
+
+    /// Appends a message and gives its id; see [`Journal::append`] for what is durable when.
+    pub fn append<P: Payload + ?Sized>(&mut self, payload: &P) -> Result<EntryId, Error> {
+        let appended = self.journal.append(payload);
+        appended.map_err(|e| Error::journal(&self.path, e))
+    }
+
+    /// Ends a turn; see [`Journal::end_turn`].
+    pub fn end_turn(&mut self) -> Result<TurnEnd, Error> {
+        let ended = self.journal.end_turn();
+        ended.map_err(|e| Error::journal(&self.path, e))
+    }
+
+    /// Drops what was appended since the last acknowledgement.
+    pub fn abandon_turn(&mut self) {
+        self.journal.abandon_turn();
+    }
+
+    /// Makes everything durable that was appended.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        let synced = self.journal.sync();
+        synced.map_err(|e| Error::journal(&self.path, e))
+    }
+
+    /// Whether a compaction is due by the triggers.
+    pub fn compaction_due(&self) -> Option<Reason> {
+        self.journal.compaction_due()
+    }
+
+    /// Plans a compaction, and writes nothing.
+    ///
+    /// Errors: [`Error::NothingToCompact`].
+    pub fn plan(&mut self, reason: Reason, keep: Keep) -> Result<Plan, Error> {
+        let plan = self.journal.plan(reason, keep, &mut self.window);
+        plan.map_err(|e| Error::plan(&self.path, e))
+    }
+
+    /// The entries that a planned compaction replaces by its summary, oldest first.
+    pub fn compacted(&mut self, plan: &Plan) -> Result<Vec<ContextEntry>, Error> {
+        let mut places = self.context_places()?;
+        let kept = places.len().saturating_sub(plan.cut.kept);
+        places.truncate(kept);
+        places.iter().map(|place| self.read_entry(place)).collect()
+    }
+
+    /// A plain extract of what a planned compaction replaces: about the first 500 bytes of its texts.
+    pub fn default_summary(&mut self, plan: &Plan) -> Result<String, Error> {
+        let mut places = self.context_places()?;
+        let compacted = places.len().saturating_sub(plan.cut.kept);
+        places.truncate(compacted);
+        let mut text = String::new();
+        for (index, place) in places.iter().enumerate() {
+            if text.len() > SUMMARY_BYTES {
+                break;
+            }
+            if index > 0 {
+                text.push_str(". ");
+            }
+            text.push_str(&self.read_entry(place)?.text());
+        }
+        if text.len() > SUMMARY_BYTES {
+            text.truncate(text.floor_char_boundary(SUMMARY_BYTES - 3));
+            text.push_str("...");
+        }
+        Ok(format!("Compacted {compacted} messages: {text}"))
+    }
+
+    /// Commits a compaction; see [`Journal::commit`].
+    pub fn commit(&mut self, plan: &Plan, summary: &str) -> Result<EntryId, Error> {
+        let committed = self.journal.commit(plan, summary);
+        committed.map_err(|e| Error::journal(&self.path, e))
+    }
+
+    /// Makes an earlier entry the tip, durably; gives the leaf's id.
+    ///
+    /// Errors: [`Error::NoSuchEntry`].
+    pub fn move_tip(&mut self, entry: &str) -> Result<EntryId, Error> {
+        let no_such_entry = || Error::NoSuchEntry {
+            path: self.path.clone(),
+            id: entry.to_owned(),
+        };
+        let target = EntryId::try_from(entry).map_err(|_| no_such_entry())?;
+        match self.journal.move_tip(&target, &mut self.window) {
+            Ok(leaf) => Ok(leaf),
+            Err(sessionlog_core::journal::JournalError::NoSuchEntry) => Err(no_such_entry()),
+            Err(error) => Err(Error::journal(&self.path, error)),
+        }
+    }
+
+    /// The context, oldest first, with its payloads.
+    pub fn context(&mut self) -> Result<Vec<ContextEntry>, Error> {
+        let places = self.context_places()?;
+        places.iter().map(|place| self.read_entry(place)).collect()
+    }
+
+    fn context_places(&mut self) -> Result<Vec<Place>, Error> {
+        let mut places = vec![];
+        let path = &self.path;
+        let replay = self.journal.context(&mut self.window);
+        let mut replay = replay.map_err(|e| Error::replay(path, e))?;
+        while let Some(item) = replay.next().map_err(|e| Error::replay(path, e))? {
+            let record = replay.record();
+            let span = match item.summary {
+                true => record.summary,
+                false => record.message.payload,
+            };
+            places.extend(record.id.clone().map(|id| Place {
+                id,
+                summary: item.summary,
+                extent: item.extent.part(span),
+            }));
+        }
+        places.reverse();
+        Ok(places)
+    }
+
+    fn read_entry(&mut self, place: &Place) -> Result<ContextEntry, Error> {
+        let changed = |e: serde_json::Error| Error::Io {
+            path: self.path.clone(),
+            op: "read",
+            source: io::Error::new(io::ErrorKind::InvalidData, e),
+        };
+        let bytes = read(self.journal.storage(), place.extent);
+        let bytes = bytes.map_err(Error::io(&self.path, "read"))?;
+        let body = match place.summary {
+            true => ContextBody::Summary(serde_json::from_slice(&bytes).map_err(changed)?),
+            false => ContextBody::Message(serde_json::from_slice(&bytes).map_err(changed)?),
+        };
+        Ok(ContextEntry {
+            id: place.id.clone(),
+            body,
+        })
+    }
+
+    /// The session's id: from its header, or else its file's name.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The session's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The tip.
+    pub fn tip(&self) -> Option<&EntryId> {
+        self.journal.tip()
+    }
+
+    /// What was found when the session was opened.
+    pub fn resumed(&self) -> &Resumed {
+        &self.resumed
+    }
+
+    /// Usage and turns of the branch.
+    pub fn branch_usage(&self) -> UsageTotals {
+        self.journal.branch_usage()
+    }
+
+    /// Usage of all that this session itself spent, abandoned branches included.
+    pub fn spent(&self) -> UsageTotals {
+        self.journal.spent()
+    }
+
+    /// Tokens of the context, reported or estimated.
+    pub fn context_tokens(&self) -> u64 {
+        self.journal.context_tokens()
+    }
+}
+
+/// Where an entry of the context lies.
+struct Place {
+    id: EntryId,
+    summary: bool,
+    extent: Extent,
+}
+
+fn read(storage: &mut FileStorage, extent: Extent) -> io::Result<Vec<u8>> {
+    use embedded_io::{Read, Seek, SeekFrom};
+    let len = usize::try_from(extent.len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let mut bytes = vec![0; len];
+    storage.seek(SeekFrom::Start(extent.start))?;
+    let mut filled = 0;
+    while filled < len {
+        match storage.read(&mut bytes[filled..])? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => filled += n,
+        }
+    }
+    Ok(bytes)
+}
+
+/// The texts of a payload's content, joined by a space.
+fn payload_text(payload: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(payload).unwrap_or_default();
+    let content = &value["content"];
+    if let Some(text) = content.as_str() {
+        return text.to_owned();
+    }
+    let part = |item: &serde_json::Value| {
+        let image = || item["media_type"].as_str().map(|t| format!("[image: {t}]"));
+        item["text"].as_str().map(str::to_owned).or_else(image)
+    };
+    let parts: Vec<String> = content
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(part)
+        .collect();
+    parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests;
