@@ -1,12 +1,15 @@
 //! `context SESSION`: what the model is sent.
 
 use super::entry;
+use super::usage::scope;
 use crate::args::{Context as Args, Global};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::render::spent::{self, Sent};
 use serde::Serialize;
+use sessionlog::pricing::PriceTable;
 use sessionlog::reader::{Context, MAX_LISTED};
-use sessionlog::{HeaderInfo, SessionLog};
+use sessionlog::{HeaderInfo, SessionLog, UsageReport};
 use sessionlog_core::UsageTotals;
 
 pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), Failure> {
@@ -19,8 +22,16 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
     if context.summary.is_none() && context.messages.is_empty() {
         out.note(format_args!("The context is empty."));
     }
+    let messages = context.messages.len() as u64;
     let sent = context.summary.into_iter().chain(context.messages);
-    entry::draw(&log, sent, |_| false, true, out)
+    entry::draw(&log, sent, |_| false, true, out)?;
+    let report = UsageReport::of(&log, PriceTable::builtin());
+    let (branch, file) = (scope(&report.branch), scope(&report.file));
+    let (summary, width) = (context.summary.is_some(), out.width);
+    out.render(|data, styles| {
+        let what = Sent { messages, summary };
+        spent::write(data, &what, &branch, &file, styles, width)
+    })
 }
 
 #[derive(Serialize)]
@@ -62,7 +73,8 @@ pub(super) struct Usage {
     cache_read_tokens: u64,
     cache_write_tokens: u64,
     total_tokens: u64,
-    turns: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turns: Option<u64>,
 }
 
 impl Usage {
@@ -74,7 +86,15 @@ impl Usage {
             cache_read_tokens: usage.cache_read_tokens,
             cache_write_tokens: usage.cache_write_tokens,
             total_tokens: usage.total_tokens(),
-            turns: totals.turns,
+            turns: Some(totals.turns),
+        }
+    }
+
+    /// Turns are nobody's but the session's.
+    pub(super) fn without_turns(totals: &UsageTotals) -> Self {
+        Self {
+            turns: None,
+            ..Self::of(totals)
         }
     }
 }

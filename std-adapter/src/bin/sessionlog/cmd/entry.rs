@@ -22,6 +22,7 @@ pub(super) fn draw(
         times: &times,
         width: out.width,
         full: full || !out.terminal,
+        wrap: out.terminal,
     });
     for node in indices.filter_map(|index| log.node(index)) {
         let mut draw = |body: Body<'_>| {

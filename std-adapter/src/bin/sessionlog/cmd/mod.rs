@@ -6,15 +6,15 @@ mod completions;
 mod context;
 mod delete;
 mod entry;
-mod fork;
+//mod fork;
 mod leaf;
 mod list;
 mod new;
-mod repair;
+//mod repair;
 mod show;
 mod tree;
 mod usage;
-mod verify;
+//mod verify;
 
 use crate::args::{Command, Global, Session as Spec};
 use crate::failure::Failure;
@@ -40,12 +40,15 @@ pub(crate) fn run(command: Command, global: &Global, out: &mut Output) -> Result
         Command::Tree(args) => tree::run(&args, global, out),
         Command::Usage(args) => usage::run(&args, global, out),
         Command::Leaf(args) => leaf::run(&args, global, out),
-        Command::Fork(args) => fork::run(&args, global, out),
+        //Command::Fork(args) => fork::run(&args, global, out),
         Command::Compact(args) => compact::run(&args, global, out),
-        Command::Verify(args) => verify::run(&args, global, out),
-        Command::Repair(args) => repair::run(&args, global, out),
+        //Command::Verify(args) => verify::run(&args, global, out),
+        //Command::Repair(args) => repair::run(&args, global, out),
         Command::Delete(args) => delete::run(&args, global, out),
         Command::Completions(args) => completions::run(&args, out),
+        _ => Err(Failure::Usage(
+            "this build does not have this command".to_owned(),
+        )),
     }
 }
 

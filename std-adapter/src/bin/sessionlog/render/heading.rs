@@ -27,9 +27,9 @@ pub(crate) fn write(
 ) -> io::Result<()> {
     let (bold, dim) = (styles.heading, styles.dim);
     let id = sanitize::field(heading.id);
-    let name = heading.name.map_or(String::new(), |name| {
-        format!("  {}", sanitize::field(name))
-    });
+    let name = heading
+        .name
+        .map_or(String::new(), |name| format!("  {}", sanitize::field(name)));
     writeln!(out, "{bold}session {id}{name}{bold:#}")?;
     let mut facts = Vec::new();
     facts.extend(heading.begun.map(|time| times.date_time(time)));

@@ -7,10 +7,12 @@ pub(crate) mod conversation;
 pub(crate) mod format;
 pub(crate) mod heading;
 pub(crate) mod list;
+pub(crate) mod spent;
 mod styles;
 mod table;
 pub(crate) mod tree;
 pub(crate) mod usage;
+mod wrap;
 
 pub(crate) use format::Times;
 pub(crate) use styles::Styles;
