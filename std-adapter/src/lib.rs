@@ -7,6 +7,7 @@
 //! - [`FileStorage`], [`SystemClock`]: what `sessionlog_core`'s journal needs of the world.
 //! - [`SessionLog`]: a session, read whole: its tip, branch, context, sums and damage.
 //! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
+//! - [`verify()`]: is a session whole?
 //! - [`pricing`]: what a model costs.
 //! - [`sanitize`]: text from a session made safe to show.
 
@@ -27,6 +28,7 @@ pub mod store;
 mod testing;
 pub mod tree;
 pub mod usage;
+pub mod verify;
 
 pub use clock::SystemClock;
 pub use coordinator::SessionCoordinator;
@@ -39,6 +41,7 @@ pub use session::{ContextBody, ContextEntry, NewSession, Session};
 pub use store::{CreatedFile, SessionInfo, SessionStore};
 pub use tree::SessionTree;
 pub use usage::UsageReport;
+pub use verify::{Verification, verify};
 
 /// The README's programs, compiled.
 #[cfg(doctest)]

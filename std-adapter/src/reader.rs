@@ -9,7 +9,7 @@ pub use contents::CompactionInfo;
 pub use problem::{MAX_LISTED, Problem, ProblemKind};
 
 pub(crate) use nodes::Nodes;
-
+pub(crate) use pass::problem;
 pub(crate) use problem::Problems;
 
 use crate::{

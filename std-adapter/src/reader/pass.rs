@@ -261,7 +261,7 @@ impl Pass {
     }
 }
 
-fn problem(found: &Found<'_>, kind: ProblemKind) -> Problem {
+pub(crate) fn problem(found: &Found<'_>, kind: ProblemKind) -> Problem {
     Problem {
         line: found.line,
         byte: found.extent.start,

@@ -1,0 +1,230 @@
+//! Is a session whole? Everything that is wrong, with its place.
+
+use crate::{
+    Error, SessionLog,
+    files::{self, Open},
+    reader::{Nodes, Problem, ProblemKind, Problems, problem},
+};
+use sessionlog_core::{
+    UsageTotals,
+    record::{Kind, Totals},
+    recovery::{Found, Health},
+    replay::{Forward, Table},
+};
+use std::path::{Path, PathBuf};
+
+/// What [`verify`] finds.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// The file.
+    pub path: PathBuf,
+    /// Corrupt records and torn tail (F24).
+    pub health: Health,
+    /// Number of entries.
+    pub entries: u64,
+    /// What is wrong, in file order; of each sort the first [`MAX_LISTED`](crate::reader::MAX_LISTED).
+    pub problems: Vec<Problem>,
+    /// How many problems there are, listed or not; notes are not counted.
+    pub problem_count: u64,
+}
+
+impl Verification {
+    /// Nothing is wrong. There may be notes ([`ProblemKind::is_note`]).
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.problem_count == 0
+    }
+}
+
+/// Checks every byte of the session in the file at `path`: records and their CRCs, links, and the totals that compactions
+/// and leaves carry (F19).
+///
+/// Totals are compared up to the first corrupt record only: what was in it, nobody can count. A sum that is wrong is
+/// told once; what later totals add to it is compared on.
+///
+/// # Errors
+/// As for [`SessionLog::open`].
+pub fn verify(path: &Path) -> Result<Verification, Error> {
+    let (file, metadata) = files::open_regular(path, Open::Read)?;
+    let mut audit = Audit::default();
+    let log = SessionLog::read(path.into(), file, metadata.len(), |forward, found| {
+        audit.take(forward, found);
+    })?;
+    let sums = &audit.problems;
+    let problem_count = log.problem_count() + log.warning_count() + sums.count;
+    let mut problems = sums.listed.clone();
+    problems.extend_from_slice(log.problems());
+    problems.extend_from_slice(log.warnings());
+    problems.sort_by_key(|problem| (problem.line, problem.byte));
+    if log.is_unended() {
+        problems.push(Problem {
+            line: audit.last_line,
+            byte: log.bytes(),
+            id: None,
+            kind: ProblemKind::NoLineEnd,
+        });
+    }
+    Ok(Verification {
+        path: path.into(),
+        health: log.health(),
+        entries: log.entry_count(),
+        problems,
+        problem_count,
+    })
+}
+
+/// What was recorded and what was counted when a sum was last found wrong: from there on, counting goes on.
+#[derive(Clone, Copy, Default)]
+struct Anchor {
+    recorded: UsageTotals,
+    counted: UsageTotals,
+}
+
+impl Anchor {
+    /// What totals should say when `counted` has been counted.
+    fn expect(&self, counted: &UsageTotals) -> UsageTotals {
+        let mut expected = self.recorded;
+        expected.merge(&counted.saturating_sub(&self.counted));
+        expected
+    }
+}
+
+/// Compares totals with a count, while the file is read.
+#[derive(Default)]
+struct Audit {
+    problems: Problems,
+    /// What the branch that ends in each node used.
+    branches: Vec<UsageTotals>,
+    spent: Anchor,
+    /// As totals should say.
+    watermark: u64,
+    /// The fork point has come: what follows is this session's own (F11).
+    past_fork_point: bool,
+    last_line: u64,
+}
+
+impl Audit {
+    /// Takes a record that `forward` has just taken.
+    fn take(&mut self, forward: &Forward<Nodes>, found: &Found<'_>) {
+        let record = found.record;
+        self.last_line = found.line;
+        let index = self.branches.len() as u32;
+        let node = forward.table.get(index);
+        if let Some(node) = &node {
+            let parent = node.parent.and_then(|p| self.branches.get(p as usize));
+            let mut branch = parent.copied().unwrap_or_default();
+            record.add_usage_to(&mut branch);
+            self.branches.push(branch);
+        }
+        // Up to and including the fork point, sums other than the branch's are those of the session that was copied.
+        let fork_point = &forward.head().fork_point;
+        let own = fork_point.is_none() || self.past_fork_point;
+        let can_be_fork_point = matches!(record.kind, Kind::Message | Kind::Compaction);
+        self.past_fork_point |= can_be_fork_point && record.id == *fork_point;
+        let spent = self.spent.expect(&forward.spent());
+        if own && record.kind == Kind::Compaction {
+            self.watermark = spent.usage.total_tokens();
+        }
+        let Some(totals) = &record.totals else { return };
+        let least = forward.sequence().peek();
+        if own && totals.next_seq < least {
+            self.mismatch(found, "next_seq", totals.next_seq, least);
+        }
+        if forward.health().corrupt > 0 {
+            return;
+        }
+        let target = record.reference.as_ref();
+        let target = target.filter(|_| record.kind == Kind::Leaf);
+        let end = node.map(|_| index).or_else(|| forward.table.find(target?));
+        if let Some(end) = end {
+            self.compare_branch(found, totals, end);
+        }
+        if own {
+            self.compare_spent(found, totals, &spent, &forward.spent());
+        }
+    }
+
+    fn compare_branch(&mut self, found: &Found<'_>, totals: &Totals, end: u32) {
+        let Some(counted) = self.branches.get_mut(end as usize) else {
+            return;
+        };
+        let counted = std::mem::replace(counted, totals.branch);
+        if no_turns(&counted) != no_turns(&totals.branch) {
+            self.mismatch(found, "branch", text(&totals.branch), text(&counted));
+        }
+        if counted.turns != totals.branch.turns {
+            self.mismatch(found, "turns", totals.branch.turns, counted.turns);
+        }
+    }
+
+    fn compare_spent(
+        &mut self,
+        found: &Found<'_>,
+        totals: &Totals,
+        expected: &UsageTotals,
+        counted: &UsageTotals,
+    ) {
+        if no_turns(expected) != no_turns(&totals.spent) {
+            self.mismatch(found, "spent", text(&totals.spent), text(expected));
+            self.spent = Anchor {
+                recorded: totals.spent,
+                counted: *counted,
+            };
+            if found.record.kind == Kind::Compaction {
+                self.watermark = totals.spent.usage.total_tokens();
+            }
+        }
+        if totals.watermark != self.watermark {
+            self.mismatch(found, "watermark", totals.watermark, self.watermark);
+            self.watermark = totals.watermark;
+        }
+    }
+
+    fn mismatch(
+        &mut self,
+        found: &Found<'_>,
+        sum: &'static str,
+        recorded: impl ToString,
+        counted: impl ToString,
+    ) {
+        self.problems.add(|| {
+            let kind = ProblemKind::TotalsMismatch {
+                sum,
+                recorded: recorded.to_string(),
+                counted: counted.to_string(),
+            };
+            problem(found, kind)
+        });
+    }
+}
+
+/// Turns are compared apart; those of `spent` are not recorded.
+fn no_turns(totals: &UsageTotals) -> UsageTotals {
+    UsageTotals {
+        turns: 0,
+        ..*totals
+    }
+}
+
+fn text(totals: &UsageTotals) -> String {
+    let usage = &totals.usage;
+    let mut text = format!(
+        "input {}, output {}, cache read {}, cache write {}",
+        usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens
+    );
+    let parts = [
+        ("for an hour", usage.cache_write_1h_tokens),
+        ("reasoning", usage.reasoning_tokens),
+        ("unreported", Some(totals.unreported).filter(|n| *n > 0)),
+    ];
+    for (name, count) in parts {
+        if let Some(count) = count {
+            text += &format!(", {name} {count}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;
