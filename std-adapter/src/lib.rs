@@ -13,8 +13,10 @@
 
 pub mod clock;
 pub mod coordinator;
+mod copy;
 mod error;
 mod files;
+pub mod fork;
 pub mod header;
 pub mod io;
 pub mod lock;

@@ -6,5 +6,7 @@ mod framing;
 mod replay;
 /// What the framer tells of a file, and what the reference reader does, in the same words.
 mod seen;
+/// What a session records of itself, against the reference reader.
+mod sums;
 /// The framer on every conformance vector.
 mod vectors;

@@ -131,7 +131,12 @@ impl Tally {
             self.spent.merge(&spent);
         }
         self.compacted |= record.kind == Kind::Compaction;
-        if let Some(totals) = &record.totals {
+        // What an inherited checkpoint says was spent elsewhere.
+        if let Some(totals) = record
+            .totals
+            .as_ref()
+            .filter(|_| self.before_fork.is_none())
+        {
             self.take_totals(totals);
             return;
         }
