@@ -14,7 +14,7 @@ mod new;
 mod show;
 mod tree;
 mod usage;
-//mod verify;
+mod verify;
 
 use crate::args::{Command, Global, Session as Spec};
 use crate::failure::Failure;
@@ -42,7 +42,7 @@ pub(crate) fn run(command: Command, global: &Global, out: &mut Output) -> Result
         Command::Leaf(args) => leaf::run(&args, global, out),
         //Command::Fork(args) => fork::run(&args, global, out),
         Command::Compact(args) => compact::run(&args, global, out),
-        //Command::Verify(args) => verify::run(&args, global, out),
+        Command::Verify(args) => verify::run(&args, global, out),
         //Command::Repair(args) => repair::run(&args, global, out),
         Command::Delete(args) => delete::run(&args, global, out),
         Command::Completions(args) => completions::run(&args, out),
