@@ -102,3 +102,59 @@ fn delete_asks() {
     );
     assert_eq!(store.run(&["delete", "-y", &other]).code, 1);
 }
+
+#[test]
+fn fork_copies_a_branch() {
+    let store = Store::new();
+    let id = store.new_session();
+    store.append(&id, &two_turns());
+    let before = fs::read(store.path(&id)).unwrap();
+    let ran = store.run(&["fork", &id, "--at", "msg-2", "--name", "try \u{1b}[1m"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("Copied 2 entries"), "{}", ran.err);
+    let copy = ran.out.trim_end();
+    let context = store.json(&["context", "--json", copy]);
+    assert_eq!(context["session"]["parent_session"], json!(id));
+    assert_eq!(
+        (&context["session"]["cwd"], &context["tip"]),
+        (&json!("/w"), &json!("msg-2"))
+    );
+    assert_eq!(context["messages"].as_array().unwrap().len(), 2);
+    assert_eq!(fs::read(store.path(&id)).unwrap(), before);
+    store.ok(&["verify", copy]);
+    // What is inherited was spent elsewhere.
+    let usage = store.json(&["usage", "--json", copy]);
+    assert_eq!(usage["branch"]["usage"]["total_tokens"], 1_010);
+    assert_eq!(usage["file"]["usage"]["total_tokens"], 0);
+    assert!(store.ok(&["list"]).contains("try ␛[1m"));
+    assert!(
+        store
+            .ok(&["show", copy])
+            .starts_with(&format!("session {copy}  try ␛[1m\n"))
+    );
+    store.append(copy, &user("on"));
+    store.ok(&["verify", copy]);
+
+    let ran = store.run(&["fork", "--json", &id]);
+    let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let other = told["id"].as_str().unwrap();
+    assert_eq!(
+        told,
+        json!({"id": other, "path": store.path(other).to_str()})
+    );
+    assert_eq!(store.json(&["context", "--json", other])["tip"], "msg-5");
+
+    let sessions = || fs::read_dir(store.dir()).unwrap().count();
+    let count = sessions();
+    let ran = store.run(&["fork", &id, "--at", "msg-99"]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(
+        ran.err.contains("no entry has the id msg-99"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(sessions(), count);
+    let empty = store.new_session();
+    assert_eq!(store.run(&["fork", &empty]).code, 1);
+    assert_eq!(sessions(), count + 1);
+}

@@ -6,7 +6,7 @@ mod completions;
 mod context;
 mod delete;
 mod entry;
-//mod fork;
+mod fork;
 mod leaf;
 mod list;
 mod new;
@@ -40,7 +40,7 @@ pub(crate) fn run(command: Command, global: &Global, out: &mut Output) -> Result
         Command::Tree(args) => tree::run(&args, global, out),
         Command::Usage(args) => usage::run(&args, global, out),
         Command::Leaf(args) => leaf::run(&args, global, out),
-        //Command::Fork(args) => fork::run(&args, global, out),
+        Command::Fork(args) => fork::run(&args, global, out),
         Command::Compact(args) => compact::run(&args, global, out),
         Command::Verify(args) => verify::run(&args, global, out),
         //Command::Repair(args) => repair::run(&args, global, out),
