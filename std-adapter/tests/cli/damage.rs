@@ -194,3 +194,63 @@ fn what_is_no_session_is_refused() {
     }
     assert_eq!(fs::read_to_string(store.path(&id)).unwrap(), file);
 }
+
+#[test]
+fn repair_keeps_the_original() {
+    let store = Store::new();
+    let (id, _) = damaged(&store);
+    let path = store.path(&id);
+    let before = fs::read(&path).unwrap();
+    let context = |id: &str| store.json(&["context", "--json", id])["messages"].clone();
+    let messages = context(&id);
+    let ran = store.run(&["repair", "--json", &id]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    let told = &lines(&ran.out)[0];
+    let original = told["original"].as_str().unwrap();
+    assert_eq!(fs::read(original).unwrap(), before);
+    assert_eq!(
+        *told,
+        json!({"path": path.to_str(), "original": original, "entries": 4, "corrupt": 1, "salvaged": 0,
+            "torn_bytes": 13, "relinked": 1, "dropped_leaves": 1, "header_made": false, "remaining": []})
+    );
+    store.ok(&["verify", &id]);
+    assert_eq!(context(&id), messages);
+    // It is not taken for a session, and what is sound is left alone.
+    assert_eq!(store.ok(&["list", "--json"]).lines().count(), 1);
+    let sound = fs::read(&path).unwrap();
+    assert_eq!(
+        store.ok(&["repair", &id]),
+        format!("{}: nothing to repair\n", path.display())
+    );
+    assert_eq!(fs::read(&path).unwrap(), sound);
+    store.append(&id, &two_turns());
+    store.ok(&["verify", &id]);
+}
+
+#[test]
+fn repair_says_what_it_did() {
+    let store = Store::new();
+    let (id, _) = damaged(&store);
+    let out = store.ok(&["repair", &id]);
+    for words in [
+        ": repaired, 4 entries\n",
+        "original kept as ",
+        "- 1 damaged line is left out\n",
+        "- 1 leaf that named nothing is left out\n",
+        "- an unfinished record at the end is left out: 13 B\n",
+        "- 1 entry is linked to the entry before",
+    ] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    // A parent that is nowhere stays missing.
+    let text = "{\"type\":\"session\",\"version\":1,\"id\":\"x\"}\n\
+        {\"type\":\"message\",\"id\":\"b\",\"parent_id\":\"a\",\"message\":{}}\n";
+    let path = store.file("orphan.jsonl", text.as_bytes());
+    let ran = store.run(&["repair", &path]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.out.contains("cannot be repaired: line 2, "),
+        "{}",
+        ran.out
+    );
+}

@@ -10,7 +10,7 @@ mod fork;
 mod leaf;
 mod list;
 mod new;
-//mod repair;
+mod repair;
 mod show;
 mod tree;
 mod usage;
@@ -43,12 +43,9 @@ pub(crate) fn run(command: Command, global: &Global, out: &mut Output) -> Result
         Command::Fork(args) => fork::run(&args, global, out),
         Command::Compact(args) => compact::run(&args, global, out),
         Command::Verify(args) => verify::run(&args, global, out),
-        //Command::Repair(args) => repair::run(&args, global, out),
+        Command::Repair(args) => repair::run(&args, global, out),
         Command::Delete(args) => delete::run(&args, global, out),
         Command::Completions(args) => completions::run(&args, out),
-        _ => Err(Failure::Usage(
-            "this build does not have this command".to_owned(),
-        )),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::format::count;
 use serde::Serialize;
+use sessionlog::reader::Problem;
 use sessionlog::sanitize;
 use sessionlog::{Verification, verify};
 use std::ffi::OsStr;
@@ -19,12 +20,27 @@ struct Line<'a> {
     problems: Vec<Fault>,
 }
 
+/// A problem, in JSON.
 #[derive(Serialize)]
-struct Fault {
+pub(super) struct Fault {
     line: Option<u64>,
     byte: Option<u64>,
     kind: &'static str,
     detail: String,
+}
+
+impl Fault {
+    pub(super) fn of(problem: &Problem) -> Self {
+        Self {
+            line: Some(problem.line),
+            byte: Some(problem.byte),
+            kind: problem.kind.name(),
+            detail: match &problem.id {
+                Some(id) => format!("{id}: {}", problem.kind),
+                None => problem.kind.to_string(),
+            },
+        }
+    }
 }
 
 pub(crate) fn run(args: &Verify, global: &Global, out: &mut Output) -> Result<(), Failure> {
@@ -72,20 +88,11 @@ fn one(spec: &OsStr, global: &Global, out: &mut Output) -> Result<bool, Failure>
 }
 
 fn json(path: &str, found: &Verification, out: &mut Output) -> Result<(), Failure> {
-    let problems = found.problems.iter().map(|problem| Fault {
-        line: Some(problem.line),
-        byte: Some(problem.byte),
-        kind: problem.kind.name(),
-        detail: match &problem.id {
-            Some(id) => format!("{id}: {}", problem.kind),
-            None => problem.kind.to_string(),
-        },
-    });
     out.json(&Line {
         path,
         status: found.health.name(),
         entries: found.entries,
-        problems: problems.collect(),
+        problems: found.problems.iter().map(Fault::of).collect(),
     })
 }
 
