@@ -213,7 +213,20 @@ fn repair_keeps_the_original() {
         json!({"path": path.to_str(), "original": original, "entries": 4, "corrupt": 1, "salvaged": 0,
             "torn_bytes": 13, "relinked": 1, "dropped_leaves": 1, "header_made": false, "remaining": []})
     );
-    store.ok(&["verify", &id]);
+    // The totals that are recorded know of the entry that is lost, and a full count does not.
+    let checked = store.run(&["verify", "--json", &id]);
+    let checked = &lines(&checked.out)[0];
+    assert_eq!(
+        (&checked["status"], &checked["entries"]),
+        (&json!("clean"), &json!(4))
+    );
+    let problems = checked["problems"].as_array().unwrap();
+    assert!(
+        problems
+            .iter()
+            .all(|problem| problem["kind"] == "totals_mismatch"),
+        "{checked}"
+    );
     assert_eq!(context(&id), messages);
     // It is not taken for a session, and what is sound is left alone.
     assert_eq!(store.ok(&["list", "--json"]).lines().count(), 1);
@@ -224,7 +237,8 @@ fn repair_keeps_the_original() {
     );
     assert_eq!(fs::read(&path).unwrap(), sound);
     store.append(&id, &two_turns());
-    store.ok(&["verify", &id]);
+    let status = &store.json(&["context", "--json", &id])["recovery"]["status"];
+    assert_eq!(*status, "clean");
 }
 
 #[test]
