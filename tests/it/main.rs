@@ -1,5 +1,7 @@
 //! The core and the library from outside, in one binary.
 
+/// The example programs and the session that is kept beside them.
+mod examples;
 /// The framer and the reference reader on generated files.
 mod framing;
 /// Forward and reverse replay against each other and against the reference reader.
