@@ -1,10 +1,11 @@
 //! Records carried from one session file to another.
 
-use crate::{Error, FileStorage, io::read_at, scan::changed};
+use crate::{Error, FileStorage, SystemClock, io::read_at, scan::changed};
 use sessionlog_core::{
     EntryId,
     json::WriteError,
     record::{Extent, Record, StoredEntry},
+    time::Clock,
 };
 use std::{fs::File, io, path::Path};
 
@@ -44,6 +45,13 @@ impl Copy<'_> {
     ) -> Result<(), Error> {
         let stored = StoredEntry { bytes, record };
         let done = stored.encode_with_parent(parent, &mut self.storage);
+        done.map(drop).map_err(|error| self.refused(error))
+    }
+
+    /// Copies a header and notes in it that the file was repaired.
+    pub(crate) fn header_repaired(&mut self, bytes: &[u8], record: &Record) -> Result<(), Error> {
+        let stored = StoredEntry { bytes, record };
+        let done = stored.encode_repaired(SystemClock::new().now(), &mut self.storage);
         done.map(drop).map_err(|error| self.refused(error))
     }
 

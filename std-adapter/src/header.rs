@@ -41,6 +41,9 @@ pub struct HeaderInfo {
     pub branch_name: Option<String>,
     /// Id of the last entry that was copied (F11).
     pub fork_point: Option<String>,
+    /// When a repair last left out corrupt lines (F9).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<String>,
     /// The program that wrote it, such as `sessionlog/1`.
     pub writer: Option<String>,
 }
@@ -107,6 +110,7 @@ impl<'de> Deserialize<'de> for Members {
                         "parent_session" => header.parent_session = value(&mut map)?,
                         "branch_name" => header.branch_name = value(&mut map)?,
                         "fork_point" => header.fork_point = value(&mut map)?,
+                        "repaired" => header.repaired = value(&mut map)?,
                         "writer" => header.writer = value(&mut map)?,
                         _ => {
                             map.next_value::<IgnoredAny>()?;

@@ -46,7 +46,7 @@ fn reads_header_and_first_user_text() {
 fn members_may_be_missing_of_any_type_and_repeated() {
     let header = HeaderInfo::from_record(
         br#"{"type":"session","version":1,"cwd":5,"cwd":"/a","id":{"x":[1e999]},"parent_session":"p","branch_name":"b",
-        "fork_point":"msg-3","writer":"sessionlog/1","n":1e999,"timestamp":"\ud83d\ude00"}"#,
+        "fork_point":"msg-3","repaired":"r","writer":"sessionlog/1","n":1e999,"timestamp":"\ud83d\ude00"}"#,
     )
     .unwrap();
     let expected = HeaderInfo {
@@ -57,6 +57,7 @@ fn members_may_be_missing_of_any_type_and_repeated() {
         parent_session: Some("p".into()),
         branch_name: Some("b".into()),
         fork_point: Some("msg-3".into()),
+        repaired: Some("r".into()),
         writer: Some("sessionlog/1".into()),
     };
     assert_eq!(header, expected);

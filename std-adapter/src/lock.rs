@@ -164,7 +164,8 @@ fn holder(file: &File) -> Option<u32> {
     let metadata = file.metadata().ok()?;
     let (dev, ino) = (metadata.dev(), metadata.ino());
     let place = format!("{:02x}:{:02x}:{ino}", libc::major(dev), libc::minor(dev));
-    holder_in(&fs::read_to_string("/proc/locks").ok()?, &place)
+    // The list is read in pieces while others take and leave locks: a line can be passed over.
+    (0..3).find_map(|_| holder_in(&fs::read_to_string("/proc/locks").ok()?, &place))
 }
 
 /// Reads lines like `1: FLOCK  ADVISORY  WRITE 4711 fe:01:262147 0 EOF`; those of waiters have `->` after the number.

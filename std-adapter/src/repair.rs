@@ -47,7 +47,7 @@ pub struct Repaired {
 /// Writes a sound file in place of the session at `path`, and keeps the original beside it, as
 /// `NAME.damaged-TIMESTAMP`. At no moment is there no session at `path`; the new file is durable when this returns.
 ///
-/// Every valid record stays, byte for byte, each on a line of its own. The context is the same as before, also for
+/// Every valid record stays, byte for byte, each on a line of its own; the header notes the repair when something was lost. The context is the same as before, also for
 /// readers that do not know our reading rules for damage.
 ///
 /// Errors: [`Error::Locked`] while somebody writes, otherwise as [`SessionLog::open`]; the session is as it was then.
@@ -141,7 +141,12 @@ fn copy_record(
 ) -> Result<(), Error> {
     let record = found.record;
     if found.header_place && record.kind == Kind::Session {
-        return copy.verbatim(file, found.extent);
+        let marked = log.header().is_some_and(|header| header.repaired.is_some());
+        // Only our own totals can count what was lost.
+        if log.health().corrupt == 0 || marked || !log.head().ours {
+            return copy.verbatim(file, found.extent);
+        }
+        return copy.header_repaired(&log.read_extent(found.extent)?, record);
     }
     if record.kind == Kind::Leaf {
         let target = log
@@ -279,7 +284,11 @@ mod tests {
         assert_eq!(context(&path), before);
         assert!(verify(&path).unwrap().is_sound());
         let now = fs::read_to_string(&path).unwrap();
-        assert!(now.starts_with(&[HEADER, "\n", &one, "\n", &two, "\n"].concat()));
+        let (header, rest) = now.split_once('\n').unwrap();
+        assert!(
+            header.starts_with(HEADER.trim_end_matches('}')) && header.contains("\"repaired\"")
+        );
+        assert!(rest.starts_with(&[&one, "\n", &two, "\n"].concat()));
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -312,6 +321,33 @@ mod tests {
         repair(&path).unwrap();
         let expected = [header, "\n", &a, "\n", &b, "\n"].concat();
         assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_was_spent_stays_spent_when_its_entry_is_lost() {
+        use crate::{NewSession, Session, SessionStore};
+        use sessionlog_core::{journal::Options, record::Verbatim};
+        let dir = tempfile::tempdir().unwrap();
+        let store = SessionStore::at(dir.path());
+        let mut session =
+            Session::create(&store, &NewSession::default(), Options::default()).unwrap();
+        for n in 1..4 {
+            let answer = format!(r#"{{"role":"assistant","usage":{{"input_tokens":{n}}}}}"#);
+            session.append(&Verbatim(answer.as_bytes())).unwrap();
+            session.end_turn().unwrap();
+        }
+        let path = session.path().to_owned();
+        drop(session);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("tokens\":2}", "tokens\":9}")).unwrap();
+        assert!(!verify(&path).unwrap().is_sound());
+        assert_eq!(repair(&path).unwrap().corrupt, 1);
+        let found = verify(&path).unwrap();
+        assert!(found.is_sound());
+        assert!(!found.problems.is_empty() && found.problems.iter().all(|p| p.kind.is_note()));
+        let session = Session::open(&path, Options::default()).unwrap();
+        assert_eq!(session.spent().usage.input_tokens, 6);
+        assert_eq!(context(&path), ["msg-1", "msg-5"]);
     }
 
     #[test]

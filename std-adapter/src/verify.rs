@@ -50,9 +50,19 @@ pub fn verify(path: &Path) -> Result<Verification, Error> {
     let log = SessionLog::read(path.into(), file, metadata.len(), |forward, found| {
         audit.take(forward, found);
     })?;
-    let sums = &audit.problems;
-    let problem_count = log.problem_count() + log.warning_count() + sums.count;
-    let mut problems = sums.listed.clone();
+    let repaired = log.header().is_some_and(|header| header.repaired.is_some());
+    let sums = audit.problems;
+    let wrong_sums = if repaired { 0 } else { sums.count };
+    let problem_count = log.problem_count() + log.warning_count() + wrong_sums;
+    let mut problems = sums.listed;
+    for problem in &mut problems {
+        if let ProblemKind::TotalsMismatch {
+            repaired: noted, ..
+        } = &mut problem.kind
+        {
+            *noted = repaired;
+        }
+    }
     problems.extend_from_slice(log.problems());
     problems.extend_from_slice(log.warnings());
     problems.sort_by_key(|problem| (problem.line, problem.byte));
@@ -192,6 +202,7 @@ impl Audit {
                 sum,
                 recorded: recorded.to_string(),
                 counted: counted.to_string(),
+                repaired: false,
             };
             problem(found, kind)
         });

@@ -7,6 +7,7 @@ use crate::{
         JsonWriter, WriteError,
         write::{JsonWriteError, write_all},
     },
+    time::Timestamp,
 };
 use embedded_io::Write;
 
@@ -40,10 +41,7 @@ impl StoredEntry<'_> {
         sink: &mut W,
     ) -> Result<u64, WriteError<W::Error>> {
         self.refuse_line_break()?;
-        // `,"crc":"xxxxxxxx"}` or just the brace.
-        let closing = if self.record.has_crc { 18 } else { 1 };
-        let body = self.bytes.len().saturating_sub(closing);
-        let body = self.bytes.get(..body).unwrap_or(&[]);
+        let body = self.body();
         let mut scratch = [0u8; 6 * crate::id::MAX_ID_LEN + 2];
         let value = json_string(parent_id, &mut scratch);
         let span = self.record.parent;
@@ -55,6 +53,28 @@ impl StoredEntry<'_> {
         let before = body.get(..start).unwrap_or(body);
         let after = body.get(end..).unwrap_or(&[]);
         write_pieces(sink, &[before, value, after])
+    }
+
+    /// Writes a header with a `repaired` member (F9), every other byte as it is, under a new CRC.
+    ///
+    /// Errors: [`JsonWriteError::LineBreak`] when the bytes hold a raw line break.
+    pub fn encode_repaired<W: Write>(
+        &self,
+        at: Timestamp,
+        sink: &mut W,
+    ) -> Result<u64, WriteError<W::Error>> {
+        self.refuse_line_break()?;
+        let mut text = [0; 24];
+        let at = at.format(&mut text).as_bytes();
+        write_pieces(sink, &[self.body(), b",\"repaired\":\"", at, b"\""])
+    }
+
+    /// The record's bytes without its CRC and its closing brace.
+    fn body(&self) -> &[u8] {
+        // `,"crc":"xxxxxxxx"}` or just the brace.
+        let closing = if self.record.has_crc { 18 } else { 1 };
+        let body = self.bytes.len().saturating_sub(closing);
+        self.bytes.get(..body).unwrap_or(&[])
     }
 
     fn refuse_line_break<E>(&self) -> Result<(), WriteError<E>> {

@@ -61,6 +61,8 @@ pub enum ProblemKind {
         recorded: String,
         /// As it is counted; for `next_seq` the least that is right.
         counted: String,
+        /// The file was repaired (F9): the sum may rightly count what was lost.
+        repaired: bool,
     },
 }
 
@@ -84,7 +86,10 @@ impl ProblemKind {
     /// It is only to be known: nothing is lost and nothing is wrong.
     #[must_use]
     pub fn is_note(&self) -> bool {
-        matches!(self, Self::NoLineEnd)
+        matches!(
+            self,
+            Self::NoLineEnd | Self::TotalsMismatch { repaired: true, .. }
+        )
     }
 }
 
@@ -123,6 +128,7 @@ impl fmt::Display for ProblemKind {
                 sum,
                 recorded,
                 counted,
+                ..
             } => {
                 write!(
                     f,
