@@ -7,19 +7,22 @@
 //! - [`FileStorage`], [`SystemClock`]: what `sessionlog_core`'s journal needs of the world.
 //! - [`SessionLog`]: a session, read whole: its tip, branch, context, sums and damage.
 //! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
-//! - [`verify()`]: is a session whole?
+//! - [`verify()`]: is a session whole? [`repair()`]: make it so. [`fork()`]: copy a branch into a session of its own.
 //! - [`pricing`]: what a model costs.
 //! - [`sanitize`]: text from a session made safe to show.
 
 pub mod clock;
 pub mod coordinator;
+mod copy;
 mod error;
 mod files;
+pub mod fork;
 pub mod header;
 pub mod io;
 pub mod lock;
 pub mod pricing;
 pub mod reader;
+pub mod repair;
 pub mod sanitize;
 mod scan;
 pub mod session;
@@ -33,10 +36,12 @@ pub mod verify;
 pub use clock::SystemClock;
 pub use coordinator::SessionCoordinator;
 pub use error::Error;
+pub use fork::{Forked, fork};
 pub use header::{HeaderFault, HeaderInfo};
 pub use io::FileStorage;
 pub use lock::{LockError, WriterLock, open_for_writing};
 pub use reader::SessionLog;
+pub use repair::{RepairReport, repair};
 pub use session::{ContextBody, ContextEntry, NewSession, Session};
 pub use store::{CreatedFile, SessionInfo, SessionStore};
 pub use tree::SessionTree;

@@ -1,0 +1,138 @@
+//! A branch copied into a session of its own.
+
+use crate::{Error, SessionLog, SessionStore, copy::NewFile, header::Source};
+use sessionlog_core::{
+    Clock, EntryId, IdKind,
+    record::{Header, Kind, LeafEntry, Totals},
+};
+use std::path::PathBuf;
+
+/// A session that [`fork`] has made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forked {
+    /// Its id.
+    pub id: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// How many messages, compactions and unknown entries were copied.
+    pub copied: u64,
+    /// Id of the last message or compaction that was copied.
+    pub fork_point: Option<String>,
+}
+
+/// Makes a new session in `store` from the branch of `source` that ends in the entry `at`, by default the tip.
+///
+/// Its header names `source` as its parent session, the last copied message or compaction as its fork point, and `name` as
+/// its branch name. Records are copied byte for byte, but for the `parent_id` of those that name none, or another one,
+/// although the rules link them; leaves are not copied. It ends with a leaf of its own, which says that what was copied is
+/// inherited and nothing was spent. It is durable when this returns; should anything fail, nothing is left behind.
+///
+/// # Errors
+/// [`Error::NoSuchEntry`]; [`Error::RepeatedIds`] when several entries share an id in such a way that the copy would not mean the
+/// same; those of [`SessionStore::create_file`]; [`Error::Io`].
+pub fn fork(
+    store: &SessionStore,
+    source: &SessionLog,
+    at: Option<&str>,
+    name: Option<&str>,
+    clock: &mut impl Clock,
+) -> Result<Forked, Error> {
+    let end = at.map(|id| source.require(id)).transpose()?;
+    let branch = end
+        .or(source.tip())
+        .map(|end| source.branch(end))
+        .unwrap_or_default();
+    let fork_point = branch
+        .iter()
+        .rev()
+        .filter_map(|index| source.node(*index))
+        .find(|node| node.kind != Kind::Unknown)
+        .and_then(|node| entry_id(node.id));
+    let id = store.new_id();
+    let created = store.create_file(&id)?;
+    let path = created.path;
+    let mut copy = NewFile::new(path.clone(), created.file)?;
+    let parent_session = source.id();
+    let header = Header {
+        id: &id,
+        timestamp: clock.now(),
+        cwd: source.header().map_or("", |header| &header.cwd),
+        parent_session: Some(&parent_session),
+        branch_name: name,
+        fork_point: fork_point.as_ref(),
+    };
+    copy.encode(|sink| header.encode(sink))?;
+    let from = Source::none(source.file());
+    let mut above: Option<EntryId> = None;
+    for index in &branch {
+        let record = source.record(*index)?;
+        let extent = source.extent(*index)?;
+        if record.parent_id == above {
+            copy.verbatim(source.path(), &from, extent)?;
+        } else {
+            copy.relinked(source.path(), &from, extent, above.as_ref(), true)?;
+        }
+        above = record.id;
+    }
+    if let Some(entry) = &above {
+        end_with_leaf(&mut copy, source, &branch, entry, clock)?;
+    }
+    copy.sync()?;
+    copy.keep();
+    Ok(Forked {
+        id,
+        path,
+        copied: branch.len() as u64,
+        fork_point: fork_point.map(|id| id.as_str().to_owned()),
+    })
+}
+
+/// Reads the copy, which shows that it means the same and gives the sums, and ends it with a leaf that names `entry`.
+fn end_with_leaf(
+    copy: &mut NewFile,
+    source: &SessionLog,
+    branch: &[u32],
+    entry: &EntryId,
+    clock: &mut impl Clock,
+) -> Result<(), Error> {
+    let (file, bytes) = copy.written()?;
+    let copied = SessionLog::read(copy.path().to_owned(), file, bytes, |_, _| {})?;
+    let last = copied.node_count().saturating_sub(1);
+    let from_copy = |index: u32| branch.get(index as usize).copied();
+    let context = copied.context_at(last);
+    let meant = branch.last().map(|end| source.context_at(*end));
+    let same = copied.branch(last).len() == branch.len()
+        && meant.is_some_and(|meant| {
+            let messages: Vec<_> = context.messages.iter().map(|i| from_copy(*i)).collect();
+            context.summary.and_then(from_copy) == meant.summary
+                && messages == meant.messages.into_iter().map(Some).collect::<Vec<_>>()
+        });
+    if !same {
+        return Err(Error::RepeatedIds {
+            path: source.path().to_owned(),
+        });
+    }
+    let mut sequence = copied.sequence();
+    let id = EntryId::own(IdKind::Leaf, sequence.take());
+    let totals = Totals {
+        branch: copied.branch_usage(last),
+        spent: copied.spent(),
+        watermark: copied.watermark(),
+        next_seq: sequence.peek(),
+    };
+    let leaf = LeafEntry {
+        id: &id,
+        timestamp: clock.now(),
+        entry_id: entry,
+        totals: Some(&totals),
+    };
+    copy.encode(|sink| leaf.encode(sink)).map(|_| ())
+}
+
+fn entry_id(id: Option<&str>) -> Option<EntryId> {
+    EntryId::try_from(id?).ok()
+}
+
+#[cfg(test)]
+#[path = "fork_tests.rs"]
+mod tests;

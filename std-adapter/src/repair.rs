@@ -1,0 +1,331 @@
+//! A damaged session made whole, its original kept.
+
+use crate::{
+    Error, SessionLog, SystemClock,
+    clock::timestamp_of,
+    copy::NewFile,
+    files::{self, Open},
+    lock::open_locked,
+    reader::{Problem, ProblemKind, name_of},
+    scan::scan,
+};
+use serde::Serialize;
+use sessionlog_core::{
+    Clock, EntryId, Timestamp,
+    json::write::write_all,
+    record::{Header, Kind},
+    recovery::{Event, Found},
+    replay::{Forward, Table},
+};
+use std::{
+    fs::{self, File},
+    io,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+use uuid::Uuid;
+
+/// Names that are tried for the original, should several repairs come within one second.
+const MAX_NAMES: u32 = 1000;
+
+/// What [`repair`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepairReport {
+    /// The session's file.
+    pub path: PathBuf,
+    /// Where the original is kept; `None` if there was nothing to do.
+    pub original: Option<PathBuf>,
+    /// What was mended, in file order, with its place in the original; of each sort the first
+    /// [`MAX_LISTED`](crate::reader::MAX_LISTED).
+    pub mended: Vec<Problem>,
+    /// How many problems were mended, listed or not.
+    pub mended_count: u64,
+    /// What stays as it is: parents that nothing tells of.
+    pub remaining: Vec<Problem>,
+    /// Entries of the session, as it is now.
+    pub entries: u64,
+    /// Records that shared a line with damage and stand on a line of their own now.
+    pub salvaged: u64,
+    /// Entries that name another parent now: the one that was lost is not there any more.
+    pub relinked: u64,
+    /// Leaves without target that were left out: readers that know only "the last leaf wins" would find nothing.
+    pub dropped_leaves: u64,
+    /// The header was lost or missing, and is made anew: id from the file's name, time from the first entry, no directory.
+    pub new_header: bool,
+    /// The last leaf does not name the tip: readers that know only "the last leaf wins" see another branch,
+    /// until the next turn ends.
+    pub unmarked_tip: bool,
+}
+
+impl RepairReport {
+    /// There was something to do.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.original.is_some()
+    }
+}
+
+/// Makes the session in the file at `path` whole, so that every reader reads of it what can be read.
+///
+/// All valid records are kept, byte for byte and in their order, each on a line of its own. Bytes that are none are left
+/// out. An entry whose parent is lost in damage, and which the rules link to another one, names that one; a header that is lost is
+/// made anew; leaves without target are left out. What the session says, its branches and its context, stays the same:
+/// that is checked before the new file takes the old one's place. At every moment there is a session at `path`.
+/// The original stays beside it, as `<file>.damaged-<time>`. Readers that have the file open read on in the original.
+///
+/// Sums that leaves and compactions carry stay as they are: they also count what was lost, and what was lost was spent.
+///
+/// # Errors
+/// Those of [`SessionLog::open`] and of [`open_for_writing`](crate::open_for_writing); [`Error::RepeatedIds`] when several entries
+/// share an id in such a way that the repaired file would not mean the same. The original is then untouched.
+pub fn repair(path: &Path) -> Result<RepairReport, Error> {
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let (file, _lock) = open_locked(&real, Open::Write)?;
+    let metadata = file.metadata().map_err(Error::io(&real, "open"))?;
+    let mut plan = Plan::new();
+    let handle = file.try_clone().map_err(Error::io(&real, "open"))?;
+    let log = SessionLog::read(real.clone(), handle, metadata.len(), |forward, found| {
+        plan.take(forward, found);
+    })?;
+    let is_remaining = |p: &&Problem| matches!(p.kind, ProblemKind::MissingParent { .. });
+    let remaining: Vec<Problem> = log
+        .warnings()
+        .iter()
+        .filter(is_remaining)
+        .cloned()
+        .collect();
+    let mended_count = log.problem_count() + log.warning_count() - plan.missing_parents;
+    let mut mended = log.problems().to_vec();
+    mended.extend(log.warnings().iter().filter(|p| !is_remaining(p)).cloned());
+    mended.sort_by_key(|problem| (problem.line, problem.byte));
+    let last_leaf = log.leaves().iter().rev().find(|leaf| leaf.node.is_some());
+    let mut report = RepairReport {
+        path: path.to_owned(),
+        original: None,
+        mended,
+        mended_count,
+        remaining,
+        entries: log.entry_count() - log.dangling_leaves(),
+        salvaged: 0,
+        relinked: 0,
+        dropped_leaves: 0,
+        new_header: false,
+        unmarked_tip: last_leaf.is_some_and(|leaf| leaf.node != log.tip()),
+    };
+    if mended_count == 0 {
+        return Ok(report);
+    }
+    let mut name = real.as_os_str().to_owned();
+    name.push(format!(".repair-{}", Uuid::now_v7()));
+    let beside = PathBuf::from(name);
+    let created = files::create_new(&beside).map_err(Error::io(&beside, "create"))?;
+    let mut copy = NewFile::new(beside, created)?;
+    if log.head().extent.is_none() {
+        let modified = metadata.modified().map(timestamp_of).unwrap_or_default();
+        write_header(&mut copy, &log, &plan, modified)?;
+        report.new_header = true;
+    }
+    copy_records(&mut copy, &log, &file, &mut report)?;
+    check(&mut copy, &log)?;
+    copy.sync()?;
+    report.original = Some(put_in_place(&mut copy, &real)?);
+    Ok(report)
+}
+
+/// What has to be known of the whole file before the first line is written.
+struct Plan {
+    /// Every entry has a CRC: our writer wrote them.
+    sealed: bool,
+    /// An entry without a parent id follows another by file order (F14).
+    linear: bool,
+    missing_parents: u64,
+    nodes: u32,
+    first_time: Option<Timestamp>,
+}
+
+impl Plan {
+    fn new() -> Self {
+        Plan {
+            sealed: true,
+            linear: false,
+            missing_parents: 0,
+            nodes: 0,
+            first_time: None,
+        }
+    }
+
+    /// Takes a record that `forward` has just taken.
+    fn take(&mut self, forward: &Forward<crate::reader::Nodes>, found: &Found<'_>) {
+        let record = found.record;
+        if found.header_place && record.kind == Kind::Session {
+            return;
+        }
+        self.sealed &= record.has_crc;
+        self.first_time = self.first_time.or(record.timestamp);
+        if let Some(node) = forward.table.get(self.nodes) {
+            self.nodes += 1;
+            let names_none = record.parent_id.is_none();
+            self.linear |= names_none && node.parent.is_some();
+            self.missing_parents += u64::from(!names_none && node.parent.is_none());
+        }
+    }
+}
+
+/// A header as a foreign writer's: ours would say that nothing follows by file order (F14).
+#[derive(Serialize)]
+struct ForeignHeader<'a> {
+    r#type: &'a str,
+    version: u64,
+    id: &'a str,
+    timestamp: Timestamp,
+    cwd: &'a str,
+    parent_session: Option<&'a str>,
+}
+
+fn write_header(
+    copy: &mut NewFile,
+    log: &SessionLog,
+    plan: &Plan,
+    modified: Timestamp,
+) -> Result<(), Error> {
+    let id = name_of(log.path());
+    let timestamp = plan.first_time.unwrap_or(modified);
+    if plan.sealed && !plan.linear {
+        let header = Header {
+            id: &id,
+            timestamp,
+            cwd: "",
+            parent_session: None,
+            branch_name: None,
+            fork_point: None,
+        };
+        return copy.encode(|sink| header.encode(sink)).map(|_| ());
+    }
+    let header = ForeignHeader {
+        r#type: "session",
+        version: 1,
+        id: &id,
+        timestamp,
+        cwd: "",
+        parent_session: None,
+    };
+    let line = serde_json::to_string(&header)
+        .map_err(|error| Error::io(copy.path(), "write")(error.into()))?;
+    copy.encode(|sink| write_all(sink, (line + "\n").as_bytes()))
+}
+
+fn copy_records(
+    copy: &mut NewFile,
+    log: &SessionLog,
+    file: &File,
+    report: &mut RepairReport,
+) -> Result<(), Error> {
+    let from = log.path();
+    let (mut nodes, mut leaves) = (0u32, 0usize);
+    scan(from, file, log.bytes(), |event, source| {
+        let Event::Record(found) = event else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        let record = found.record;
+        let is_header = log.head().extent == Some(found.extent);
+        if record.kind == Kind::Leaf {
+            let dangling = log
+                .leaves()
+                .get(leaves)
+                .is_none_or(|leaf| leaf.node.is_none());
+            leaves += 1;
+            if dangling {
+                report.dropped_leaves += 1;
+                return Ok(ControlFlow::Continue(()));
+            }
+        }
+        report.salvaged += u64::from(found.salvaged);
+        let mut parent = None;
+        if record.kind != Kind::Leaf && !is_header {
+            parent = log.node(nodes).and_then(|node| log.node(node.parent?)?.id);
+            nodes += 1;
+        }
+        match (&record.parent_id, parent) {
+            // Its parent bears another id: a bridge (F15).
+            (Some(named), Some(parent)) if named.as_str() != parent => {
+                let parent = EntryId::try_from(parent).ok();
+                // Without a CRC where it had none: one would change where the linear prefix ends (F14).
+                copy.relinked(from, source, found.extent, parent.as_ref(), false)?;
+                report.relinked += 1;
+            }
+            _ => copy.verbatim(from, source, found.extent)?,
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Reads the copy: it is whole and means the same.
+fn check(copy: &mut NewFile, log: &SessionLog) -> Result<(), Error> {
+    let (file, bytes) = copy.written()?;
+    let after = SessionLog::read(copy.path().to_owned(), file, bytes, |_, _| {})?;
+    let parent = |log: &SessionLog, index| log.node(index).and_then(|node| node.parent);
+    let same = after.health().is_clean()
+        && after.node_count() == log.node_count()
+        && after.tip() == log.tip()
+        && after.context() == log.context()
+        && (0..log.node_count()).all(|index| parent(&after, index) == parent(log, index));
+    if same {
+        Ok(())
+    } else {
+        Err(Error::RepeatedIds {
+            path: log.path().to_owned(),
+        })
+    }
+}
+
+/// Gives the original a second name and the copy its first one. Gives that second name.
+fn put_in_place(copy: &mut NewFile, real: &Path) -> Result<PathBuf, Error> {
+    let original = keep_original(real)?;
+    fs::rename(copy.path(), real).map_err(|source| {
+        let _ = fs::remove_file(&original);
+        Error::io(real, "replace")(source)
+    })?;
+    copy.keep();
+    files::sync_dir(&files::dir_of(real))?;
+    Ok(original)
+}
+
+fn keep_original(real: &Path) -> Result<PathBuf, Error> {
+    let now = SystemClock::new().now().to_string();
+    let time: String = now.chars().filter(|c| !"-:".contains(*c)).collect();
+    let time = time.split('.').next().unwrap_or_default();
+    let mut beside = PathBuf::new();
+    for try_number in 1..=MAX_NAMES {
+        let mut name = real.as_os_str().to_owned();
+        name.push(format!(".damaged-{time}Z"));
+        if try_number > 1 {
+            name.push(format!("-{try_number}"));
+        }
+        beside = name.into();
+        match fs::hard_link(real, &beside) {
+            Ok(()) => return Ok(beside),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // Some file systems know no hard links.
+            Err(_) => match files::create_new(&beside) {
+                Ok(kept) => return copy_original(real, &beside, kept).map(|()| beside),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io(&beside, "create")(error)),
+            },
+        }
+    }
+    Err(Error::AlreadyExists { path: beside })
+}
+
+fn copy_original(real: &Path, beside: &Path, mut kept: File) -> Result<(), Error> {
+    let copied = File::open(real)
+        .and_then(|mut original| io::copy(&mut original, &mut kept))
+        .and_then(|_| kept.sync_all());
+    copied.map_err(|error| {
+        let _ = fs::remove_file(beside);
+        Error::io(beside, "write")(error)
+    })
+}
+
+#[cfg(test)]
+#[path = "repair_tests.rs"]
+mod tests;
