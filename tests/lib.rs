@@ -2,4 +2,8 @@
 
 pub mod generate;
 pub mod model;
+pub mod outcome;
+pub mod properties;
+pub mod seen;
+pub mod sim;
 pub mod vectors;

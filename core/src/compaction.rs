@@ -339,6 +339,7 @@ impl<const N: usize> Window<N> {
 
 /// Fills a window from the newest message back, as a resume meets them.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Refill<const N: usize> {
     window: Window<N>,
     /// Hashes of the calls sought, and the message that answers each, counted from the newest.

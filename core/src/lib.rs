@@ -39,6 +39,8 @@ extern crate std;
 pub mod compaction;
 pub mod cost;
 pub mod crc;
+#[cfg(feature = "serde-json-core")]
+pub mod decode;
 pub mod id;
 pub mod journal;
 pub mod json;

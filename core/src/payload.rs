@@ -26,6 +26,7 @@
 //! # Ok::<(), sessionlog_core::json::WriteError<embedded_io::SliceWriteError>>(())
 //! ```
 
+use crate::usage::Usage;
 use serde::Serialize;
 
 /// What a person or a program said to the model: `"role":"user"`.
@@ -43,7 +44,8 @@ pub struct UserMessage<'a> {
 ///
 /// ```
 /// use sessionlog_core::json::to_writer;
-/// use sessionlog_core::payload::{Api, AssistantContent, AssistantMessage, StopReason, UsageRecord};
+/// use sessionlog_core::payload::{Api, AssistantContent, AssistantMessage, StopReason};
+/// use sessionlog_core::usage::Usage;
 ///
 /// let message = AssistantMessage {
 ///     content: &[AssistantContent::tool_call("t1", "read", r#"{"pin":4}"#)],
@@ -52,7 +54,7 @@ pub struct UserMessage<'a> {
 ///     model: "m",
 ///     response_model: None,
 ///     response_id: None,
-///     usage: UsageRecord::new(12, 3),
+///     usage: Usage { input_tokens: 12, output_tokens: 3, ..Usage::default() },
 ///     stop_reason: StopReason::ToolUse,
 ///     error_message: None,
 ///     timestamp_ms: 0,
@@ -79,7 +81,10 @@ pub struct AssistantMessage<'a> {
     /// The provider's name for this answer.
     pub response_id: Option<&'a str>,
     /// What the call consumed.
-    pub usage: UsageRecord,
+    ///
+    /// opi 0.5 reads the four buckets as `u32`: a single call beyond 4,294,967,295 tokens would make
+    /// its reader reject the record. It passes over the two optional counts.
+    pub usage: Usage,
     /// Why the answer ended.
     pub stop_reason: StopReason,
     /// What went wrong, with [`StopReason::Error`].
@@ -317,44 +322,6 @@ pub enum StopReason {
     Error,
     /// The caller gave up: `aborted`.
     Aborted,
-}
-
-/// What one call consumed, in tokens, as a message records it.
-///
-/// opi 0.5 reads the first four as `u32`: a single call beyond 4,294,967,295 tokens would make
-/// its reader reject the record. The two optional counts are later additions that it passes over.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct UsageRecord {
-    /// Input that was neither read from nor written to a cache.
-    pub input_tokens: u64,
-    /// Output, reasoning included.
-    pub output_tokens: u64,
-    /// Input read from a cache.
-    pub cache_read_tokens: u64,
-    /// Input written to a cache.
-    pub cache_write_tokens: u64,
-    /// The part of `cache_write_tokens` that is kept for an hour; left out when unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cache_write_1h_tokens: Option<u64>,
-    /// The part of `output_tokens` that was reasoning; left out when unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reasoning_tokens: Option<u64>,
-}
-
-impl UsageRecord {
-    /// Input and output of a call without a cache.
-    #[must_use]
-    pub const fn new(input_tokens: u64, output_tokens: u64) -> Self {
-        Self {
-            input_tokens,
-            output_tokens,
-            cache_read_tokens: 0,
-            cache_write_tokens: 0,
-            cache_write_1h_tokens: None,
-            reasoning_tokens: None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -56,6 +56,7 @@ pub struct Damage {
 
 /// What the framer finds.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Event<'a> {
     /// A record.
     Record(Found<'a>),
@@ -72,6 +73,7 @@ pub enum Event<'a> {
 
 /// A record and where it lies.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Found<'a> {
     /// Its bookkeeping.
     pub record: &'a Record,
@@ -96,6 +98,7 @@ pub(crate) enum Signal {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum State {
     /// Only white space so far on this line.
     Blank,
@@ -110,6 +113,7 @@ enum State {
 }
 
 /// Frames a stream of bytes into records.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Framer {
     scanner: RecordScanner,
     limits: Limits,

@@ -146,6 +146,12 @@ pub enum Error {
         /// What was found.
         source: NoCut,
     },
+    /// The session has no entry that a branch could end at.
+    #[error("{}: the session has no messages yet; there is nothing to fork", path.display())]
+    NothingToFork {
+        /// The session's file.
+        path: PathBuf,
+    },
     /// The session was appended to after the compaction was planned.
     #[error("{}: the session has grown since the compaction was planned; plan again", path.display())]
     StalePlan {

@@ -1,6 +1,6 @@
 //! A branch copied into a session of its own.
 
-use crate::{Error, SessionLog, SessionStore, copy::NewFile, header::Source};
+use crate::{Error, SessionLog, SessionStore, SystemClock, copy::NewFile, header::Source};
 use sessionlog_core::{
     Clock, EntryId, IdKind,
     record::{Header, Kind, LeafEntry, Totals},
@@ -15,9 +15,7 @@ pub struct Forked {
     /// Its file.
     pub path: PathBuf,
     /// How many messages, compactions and unknown entries were copied.
-    pub copied: u64,
-    /// Id of the last message or compaction that was copied.
-    pub fork_point: Option<String>,
+    pub entries: u64,
 }
 
 /// Makes a new session in `store` from the branch of `source` that ends in the entry `at`, by default the tip.
@@ -28,20 +26,25 @@ pub struct Forked {
 /// inherited and nothing was spent. It is durable when this returns; should anything fail, nothing is left behind.
 ///
 /// # Errors
-/// [`Error::NoSuchEntry`]; [`Error::RepeatedIds`] when several entries share an id in such a way that the copy would not mean the
+/// [`Error::NoSuchEntry`]; [`Error::NothingToFork`]; [`Error::RepeatedIds`] when several entries share an id in such a way that the copy would not mean the
 /// same; those of [`SessionStore::create_file`]; [`Error::Io`].
 pub fn fork(
     store: &SessionStore,
     source: &SessionLog,
     at: Option<&str>,
     name: Option<&str>,
-    clock: &mut impl Clock,
 ) -> Result<Forked, Error> {
     let end = at.map(|id| source.require(id)).transpose()?;
     let branch = end
         .or(source.tip())
         .map(|end| source.branch(end))
         .unwrap_or_default();
+    if branch.is_empty() {
+        return Err(Error::NothingToFork {
+            path: source.path().to_owned(),
+        });
+    }
+    let mut clock = SystemClock::new();
     let fork_point = branch
         .iter()
         .rev()
@@ -75,15 +78,14 @@ pub fn fork(
         above = record.id;
     }
     if let Some(entry) = &above {
-        end_with_leaf(&mut copy, source, &branch, entry, clock)?;
+        end_with_leaf(&mut copy, source, &branch, entry, &mut clock)?;
     }
     copy.sync()?;
     copy.keep();
     Ok(Forked {
         id,
         path,
-        copied: branch.len() as u64,
-        fork_point: fork_point.map(|id| id.as_str().to_owned()),
+        entries: branch.len() as u64,
     })
 }
 
@@ -93,7 +95,7 @@ fn end_with_leaf(
     source: &SessionLog,
     branch: &[u32],
     entry: &EntryId,
-    clock: &mut impl Clock,
+    clock: &mut SystemClock,
 ) -> Result<(), Error> {
     let (file, bytes) = copy.written()?;
     let copied = SessionLog::read(copy.path().to_owned(), file, bytes, |_, _| {})?;

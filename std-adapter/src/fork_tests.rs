@@ -1,10 +1,16 @@
 use super::*;
 use crate::{
     Session,
+    session::NewSession,
     testing::{HEADER, assistant, compaction, file, leaf, log, user},
     verify,
 };
-use sessionlog_core::{Timestamp, UsageTotals, journal::Options};
+use sessionlog_core::{
+    Timestamp, UsageTotals,
+    compaction::{Keep, Reason},
+    journal::Options,
+    record::Verbatim,
+};
 use std::fs;
 
 const USAGE: &str = r#"{"input_tokens":10,"output_tokens":1}"#;
@@ -13,10 +19,6 @@ fn store() -> (tempfile::TempDir, SessionStore) {
     let dir = tempfile::tempdir().unwrap();
     let store = SessionStore::at(dir.path().join("sessions"));
     (dir, store)
-}
-
-fn clock() -> Timestamp {
-    Timestamp::from_unix_ms(0)
 }
 
 /// The copy's header line, its lines between header and leaf, and the leaf.
@@ -54,19 +56,16 @@ fn session() -> Vec<String> {
 fn the_branch_is_copied_byte_for_byte() {
     let (_dir, store) = store();
     let source = log(&session());
-    let forked = fork(&store, &source, None, Some("try \"it\""), &mut clock).unwrap();
+    let forked = fork(&store, &source, None, Some("try \"it\"")).unwrap();
     let (header, copied, end) = lines(&forked);
     assert_eq!(copied, session()[1..7]);
-    assert_eq!(
-        (forked.copied, forked.fork_point.as_deref()),
-        (6, Some("msg-5"))
-    );
+    assert_eq!(forked.entries, 6);
     let header = crate::HeaderInfo::from_record(header.as_bytes()).unwrap();
     assert_eq!((&header.id, &*header.cwd), (&forked.id, "/w"));
     assert_eq!(header.parent_session.as_deref(), Some("s-1"));
     assert_eq!(header.branch_name.as_deref(), Some("try \"it\""));
     assert_eq!(header.fork_point.as_deref(), Some("msg-5"));
-    assert_eq!(header.timestamp, "1970-01-01T00:00:00.000Z");
+    assert!(Timestamp::parse(&header.timestamp).is_some());
     let end: serde_json::Value = serde_json::from_str(&end).unwrap();
     assert_eq!(
         (&end["id"], &end["entry_id"]),
@@ -96,7 +95,7 @@ fn the_branch_is_copied_byte_for_byte() {
 fn at_any_entry() {
     let (_dir, store) = store();
     let source = log(&session());
-    let at = |id: &str| fork(&store, &source, Some(id), None, &mut clock);
+    let at = |id: &str| fork(&store, &source, Some(id), None);
     let forked = at("msg-90").unwrap();
     let (header, copied, _) = lines(&forked);
     assert_eq!(
@@ -106,10 +105,7 @@ fn at_any_entry() {
     assert!(!header.contains("branch_name"));
     // An unknown entry is copied, but the fork point is what can be one (F11).
     let forked = at("u").unwrap();
-    assert_eq!(
-        (forked.copied, forked.fork_point.as_deref()),
-        (3, Some("msg-2"))
-    );
+    assert_eq!(forked.entries, 3);
     let copy = SessionLog::open(&forked.path).unwrap();
     assert_eq!(copy.tip(), Some(2));
     assert_eq!(verify(&forked.path).unwrap().problems, []);
@@ -136,7 +132,7 @@ fn what_follows_by_rule_is_linked() {
     ];
     let (_files, path) = file((bytes.join("\n") + "\n").as_bytes());
     let source = SessionLog::open(path).unwrap();
-    let forked = fork(&store, &source, None, None, &mut clock).unwrap();
+    let forked = fork(&store, &source, None, None).unwrap();
     let (_, copied, _) = lines(&forked);
     let copy = SessionLog::open(&forked.path).unwrap();
     assert_eq!(copy.branch(3), [0, 1, 2, 3]);
@@ -151,23 +147,55 @@ fn what_follows_by_rule_is_linked() {
 }
 
 #[test]
-fn an_empty_session_makes_an_empty_one() {
+fn an_empty_session_has_no_branch() {
     let (_dir, store) = store();
     let source = log(&[HEADER.into()]);
-    let forked = fork(&store, &source, None, None, &mut clock).unwrap();
-    assert_eq!((forked.copied, &forked.fork_point), (0, &None));
-    let text = fs::read_to_string(&forked.path).unwrap();
-    assert_eq!(text.lines().count(), 1);
-    assert!(verify(&forked.path).unwrap().is_sound());
+    let refused = fork(&store, &source, None, None);
+    assert!(matches!(refused, Err(Error::NothingToFork { .. })));
+    assert!(!store.dir().exists());
+}
+
+/// The copy goes on by itself, and so does the session that was copied.
+#[test]
+fn a_copy_spends_for_itself() {
+    let (_dir, store) = store();
+    let answer = format!(r#"{{"role":"assistant","content":[],"usage":{USAGE}}}"#);
+    let turn = |session: &mut Session| {
+        session.append(&Verbatim(br#"{"role":"user"}"#)).unwrap();
+        session.append(&Verbatim(answer.as_bytes())).unwrap();
+        session.end_turn().unwrap();
+    };
+    let mut session = Session::create(&store, &NewSession::default(), Options::default()).unwrap();
+    (0..4).for_each(|_| turn(&mut session));
+    let plan = session.plan(Reason::Manual, Keep::LastMessages(2)).unwrap();
+    session.commit(&plan, "so far").unwrap();
+    turn(&mut session);
+    let source = SessionLog::open(session.path()).unwrap();
+    let forked = fork(&store, &source, None, None).unwrap();
+    let mut copy = Session::open(&forked.path, Options::default()).unwrap();
+    assert_eq!(copy.branch_usage(), session.branch_usage());
+    turn(&mut copy);
+    assert_eq!(copy.spent().usage.total_tokens(), 11);
+    turn(&mut session);
+    for path in [&forked.path, session.path()] {
+        assert_eq!(verify(path).unwrap().problems, []);
+    }
+    // What is read is what was opened, although a repair has put another file in its place.
+    let path = session.path().to_owned();
+    drop(session);
+    fs::write(path.with_extension("new"), "").unwrap();
+    fs::rename(path.with_extension("new"), &path).unwrap();
+    let again = fork(&store, &source, None, None).unwrap();
+    assert_eq!(lines(&again).1, lines(&forked).1[..11]);
 }
 
 #[test]
 fn a_copy_of_a_copy() {
     let (_dir, store) = store();
     let source = log(&session());
-    let first = fork(&store, &source, None, None, &mut clock).unwrap();
+    let first = fork(&store, &source, None, None).unwrap();
     let copy = SessionLog::open(&first.path).unwrap();
-    let second = fork(&store, &copy, None, None, &mut clock).unwrap();
+    let second = fork(&store, &copy, None, None).unwrap();
     assert_eq!(lines(&second).1, lines(&first).1);
     let again = SessionLog::open(&second.path).unwrap();
     assert_eq!(again.header().unwrap().parent_session, Some(first.id));
@@ -189,7 +217,7 @@ fn what_would_not_mean_the_same_is_not_copied() {
         leaf("k"),
     ]);
     assert_eq!(source.context().messages, [0, 3]);
-    assert!(fork(&store, &source, None, None, &mut clock).is_ok());
+    assert!(fork(&store, &source, None, None).is_ok());
     let source = log(&[
         HEADER.into(),
         user("a", None, "one"),
@@ -199,7 +227,7 @@ fn what_would_not_mean_the_same_is_not_copied() {
     ]);
     assert!(source.context().messages.is_empty());
     let before = fs::read_dir(store.dir()).unwrap().count();
-    let refused = fork(&store, &source, None, None, &mut clock);
+    let refused = fork(&store, &source, None, None);
     assert!(matches!(refused, Err(Error::RepeatedIds { .. })));
     assert_eq!(fs::read_dir(store.dir()).unwrap().count(), before);
 }
@@ -214,8 +242,8 @@ fn many_and_long_records() {
     }
     let (_files, path) = file(text.as_bytes());
     let source = SessionLog::open(path).unwrap();
-    let forked = fork(&store, &source, None, None, &mut clock).unwrap();
-    assert_eq!(forked.copied, 100_000);
+    let forked = fork(&store, &source, None, None).unwrap();
+    assert_eq!(forked.entries, 100_000);
     let copy = fs::read_to_string(&forked.path).unwrap();
     let records = text.split_once('\n').unwrap().1;
     assert!(copy.contains(records));

@@ -7,7 +7,7 @@
 //! - [`FileStorage`], [`SystemClock`]: what `sessionlog_core`'s journal needs of the world.
 //! - [`SessionLog`]: a session, read whole: its tip, branch, context, sums and damage.
 //! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
-//! - [`verify()`]: is a session whole? [`repair()`]: make it so. [`fork()`]: copy a branch into a session of its own.
+//! - [`verify()`]: is a session whole? [`repair()`]: makes it so. [`fork()`]: a branch as a session of its own.
 //! - [`pricing`]: what a model costs.
 //! - [`sanitize`]: text from a session made safe to show.
 
@@ -36,12 +36,12 @@ pub mod verify;
 pub use clock::SystemClock;
 pub use coordinator::SessionCoordinator;
 pub use error::Error;
-pub use fork::{Forked, fork};
+pub use fork::fork;
 pub use header::{HeaderFault, HeaderInfo};
 pub use io::FileStorage;
 pub use lock::{LockError, WriterLock, open_for_writing};
 pub use reader::SessionLog;
-pub use repair::{RepairReport, repair};
+pub use repair::repair;
 pub use session::{ContextBody, ContextEntry, NewSession, Session};
 pub use store::{CreatedFile, SessionInfo, SessionStore};
 pub use tree::SessionTree;

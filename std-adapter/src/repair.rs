@@ -6,7 +6,7 @@ use crate::{
     copy::NewFile,
     files::{self, Open},
     lock::open_locked,
-    reader::{Problem, ProblemKind, name_of},
+    reader::{Problem, name_of},
     scan::scan,
 };
 use serde::Serialize;
@@ -29,40 +29,29 @@ use uuid::Uuid;
 const MAX_NAMES: u32 = 1000;
 
 /// What [`repair`] did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RepairReport {
-    /// The session's file.
-    pub path: PathBuf,
-    /// Where the original is kept; `None` if there was nothing to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repaired {
+    /// Where the original is kept; `None` if there was nothing to repair, and nothing was written.
     pub original: Option<PathBuf>,
-    /// What was mended, in file order, with its place in the original; of each sort the first
-    /// [`MAX_LISTED`](crate::reader::MAX_LISTED).
-    pub mended: Vec<Problem>,
-    /// How many problems were mended, listed or not.
-    pub mended_count: u64,
-    /// What stays as it is: parents that nothing tells of.
-    pub remaining: Vec<Problem>,
     /// Entries of the session, as it is now.
     pub entries: u64,
+    /// Corrupt lines that were left out, but for what was salvaged from them.
+    pub corrupt: u64,
     /// Records that shared a line with damage and stand on a line of their own now.
     pub salvaged: u64,
-    /// Entries that name another parent now: the one that was lost is not there any more.
+    /// Bytes of a torn tail that were left out.
+    pub torn_bytes: u64,
+    /// Entries that name another parent now: the one that they named is lost, and this one stands in for it (F15).
     pub relinked: u64,
     /// Leaves without target that were left out: readers that know only "the last leaf wins" would find nothing.
     pub dropped_leaves: u64,
     /// The header was lost or missing, and is made anew: id from the file's name, time from the first entry, no directory.
-    pub new_header: bool,
+    pub header_made: bool,
     /// The last leaf does not name the tip: readers that know only "the last leaf wins" see another branch,
     /// until the next turn ends.
     pub unmarked_tip: bool,
-}
-
-impl RepairReport {
-    /// There was something to do.
-    #[must_use]
-    pub fn is_changed(&self) -> bool {
-        self.original.is_some()
-    }
+    /// What cannot be repaired, in the file as it is now: parents that are nowhere.
+    pub remaining: Vec<Problem>,
 }
 
 /// Makes the session in the file at `path` whole, so that every reader reads of it what can be read.
@@ -78,7 +67,7 @@ impl RepairReport {
 /// # Errors
 /// Those of [`SessionLog::open`] and of [`open_for_writing`](crate::open_for_writing); [`Error::RepeatedIds`] when several entries
 /// share an id in such a way that the repaired file would not mean the same. The original is then untouched.
-pub fn repair(path: &Path) -> Result<RepairReport, Error> {
+pub fn repair(path: &Path) -> Result<Repaired, Error> {
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let (file, _lock) = open_locked(&real, Open::Write)?;
     let metadata = file.metadata().map_err(Error::io(&real, "open"))?;
@@ -87,33 +76,15 @@ pub fn repair(path: &Path) -> Result<RepairReport, Error> {
     let log = SessionLog::read(real.clone(), handle, metadata.len(), |forward, found| {
         plan.take(forward, found);
     })?;
-    let is_remaining = |p: &&Problem| matches!(p.kind, ProblemKind::MissingParent { .. });
-    let remaining: Vec<Problem> = log
-        .warnings()
-        .iter()
-        .filter(is_remaining)
-        .cloned()
-        .collect();
-    let mended_count = log.problem_count() + log.warning_count() - plan.missing_parents;
-    let mut mended = log.problems().to_vec();
-    mended.extend(log.warnings().iter().filter(|p| !is_remaining(p)).cloned());
-    mended.sort_by_key(|problem| (problem.line, problem.byte));
     let last_leaf = log.leaves().iter().rev().find(|leaf| leaf.node.is_some());
-    let mut report = RepairReport {
-        path: path.to_owned(),
-        original: None,
-        mended,
-        mended_count,
-        remaining,
-        entries: log.entry_count() - log.dangling_leaves(),
-        salvaged: 0,
-        relinked: 0,
-        dropped_leaves: 0,
-        new_header: false,
+    let mut done = Repaired {
+        entries: log.entry_count(),
         unmarked_tip: last_leaf.is_some_and(|leaf| leaf.node != log.tip()),
+        ..Repaired::default()
     };
-    if mended_count == 0 {
-        return Ok(report);
+    if log.problem_count() + log.warning_count() == plan.missing_parents {
+        done.remaining = log.warnings().to_vec();
+        return Ok(done);
     }
     let mut name = real.as_os_str().to_owned();
     name.push(format!(".repair-{}", Uuid::now_v7()));
@@ -123,13 +94,15 @@ pub fn repair(path: &Path) -> Result<RepairReport, Error> {
     if log.head().extent.is_none() {
         let modified = metadata.modified().map(timestamp_of).unwrap_or_default();
         write_header(&mut copy, &log, &plan, modified)?;
-        report.new_header = true;
+        done.header_made = true;
     }
-    copy_records(&mut copy, &log, &file, &mut report)?;
-    check(&mut copy, &log)?;
+    copy_records(&mut copy, &log, &file, &mut done)?;
+    let after = check(&mut copy, &log)?;
     copy.sync()?;
-    report.original = Some(put_in_place(&mut copy, &real)?);
-    Ok(report)
+    done.entries = after.entry_count();
+    done.remaining = after.warnings().to_vec();
+    done.original = Some(put_in_place(&mut copy, &real)?);
+    Ok(done)
 }
 
 /// What has to be known of the whole file before the first line is written.
@@ -218,13 +191,21 @@ fn copy_records(
     copy: &mut NewFile,
     log: &SessionLog,
     file: &File,
-    report: &mut RepairReport,
+    done: &mut Repaired,
 ) -> Result<(), Error> {
     let from = log.path();
     let (mut nodes, mut leaves) = (0u32, 0usize);
     scan(from, file, log.bytes(), |event, source| {
-        let Event::Record(found) = event else {
-            return Ok(ControlFlow::Continue(()));
+        let found = match event {
+            Event::Record(found) => found,
+            Event::Corrupt(_) => {
+                done.corrupt += 1;
+                return Ok(ControlFlow::Continue(()));
+            }
+            Event::Torn { extent, .. } => {
+                done.torn_bytes = extent.len;
+                return Ok(ControlFlow::Continue(()));
+            }
         };
         let record = found.record;
         let is_header = log.head().extent == Some(found.extent);
@@ -235,11 +216,11 @@ fn copy_records(
                 .is_none_or(|leaf| leaf.node.is_none());
             leaves += 1;
             if dangling {
-                report.dropped_leaves += 1;
+                done.dropped_leaves += 1;
                 return Ok(ControlFlow::Continue(()));
             }
         }
-        report.salvaged += u64::from(found.salvaged);
+        done.salvaged += u64::from(found.salvaged);
         let mut parent = None;
         if record.kind != Kind::Leaf && !is_header {
             parent = log.node(nodes).and_then(|node| log.node(node.parent?)?.id);
@@ -251,7 +232,7 @@ fn copy_records(
                 let parent = EntryId::try_from(parent).ok();
                 // Without a CRC where it had none: one would change where the linear prefix ends (F14).
                 copy.relinked(from, source, found.extent, parent.as_ref(), false)?;
-                report.relinked += 1;
+                done.relinked += 1;
             }
             _ => copy.verbatim(from, source, found.extent)?,
         }
@@ -259,8 +240,8 @@ fn copy_records(
     })
 }
 
-/// Reads the copy: it is whole and means the same.
-fn check(copy: &mut NewFile, log: &SessionLog) -> Result<(), Error> {
+/// Reads the copy, which shows that it is whole and means the same.
+fn check(copy: &mut NewFile, log: &SessionLog) -> Result<SessionLog, Error> {
     let (file, bytes) = copy.written()?;
     let after = SessionLog::read(copy.path().to_owned(), file, bytes, |_, _| {})?;
     let parent = |log: &SessionLog, index| log.node(index).and_then(|node| node.parent);
@@ -270,7 +251,7 @@ fn check(copy: &mut NewFile, log: &SessionLog) -> Result<(), Error> {
         && after.context() == log.context()
         && (0..log.node_count()).all(|index| parent(&after, index) == parent(log, index));
     if same {
-        Ok(())
+        Ok(after)
     } else {
         Err(Error::RepeatedIds {
             path: log.path().to_owned(),

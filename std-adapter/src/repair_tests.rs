@@ -39,7 +39,7 @@ fn said(log: &SessionLog) -> Vec<(String, String)> {
 }
 
 /// Repairs; the report and the repaired file's lines.
-fn repaired(bytes: &[u8]) -> (RepairReport, Vec<String>) {
+fn repaired(bytes: &[u8]) -> (Repaired, Vec<String>) {
     let (dir, path) = file(bytes);
     let before = SessionLog::open(&path).unwrap();
     let report = repair(&path).unwrap();
@@ -85,26 +85,10 @@ fn every_sort_of_damage() {
         (report.salvaged, report.relinked, report.dropped_leaves),
         (3, 2, 1)
     );
-    let kinds = |problems: &[Problem]| -> Vec<_> {
-        let named = problems.iter().map(|p| (p.line, p.kind.name()));
-        named.collect()
-    };
-    assert_eq!(
-        kinds(&report.mended),
-        [
-            (4, "corrupt"),
-            (5, "corrupt"),
-            (6, "bridge"),
-            (7, "corrupt"),
-            (8, "bridge"),
-            (9, "corrupt"),
-            (13, "dangling_leaf"),
-            (15, "torn_tail"),
-        ]
-    );
-    assert_eq!(report.mended_count, 8);
-    assert_eq!(kinds(&report.remaining), [(12, "missing_parent")]);
-    assert!(!report.new_header && !report.unmarked_tip);
+    assert_eq!((report.corrupt, report.torn_bytes), (4, torn.len() as u64));
+    let remaining = report.remaining.iter().map(|p| (p.line, p.kind.name()));
+    assert_eq!(remaining.collect::<Vec<_>>(), [(10, "missing_parent")]);
+    assert!(!report.header_made && !report.unmarked_tip);
 }
 
 /// F14: what follows by file order alone still does, and what does not still does not.
@@ -131,7 +115,7 @@ fn a_lost_header_is_made_anew() {
     let a = sealed(&user("a", None, "one"));
     let b = sealed(&user("b", Some("a"), "two"));
     let (report, lines) = repaired(format!("{{\"type\":\"sess\n{a}\n{b}\n").as_bytes());
-    assert!(report.new_header);
+    assert!(report.header_made);
     assert_eq!(lines[1..], [a.clone(), b.clone()]);
     let ours = header(&lines[0]);
     assert_eq!(
@@ -145,7 +129,7 @@ fn a_lost_header_is_made_anew() {
 
     // Nothing else is wrong: a header is missing.
     let (report, lines) = repaired(format!("{a}\n{b}\n").as_bytes());
-    assert_eq!(report.mended[0].kind, ProblemKind::HeaderMissing);
+    assert!(report.header_made && report.corrupt == 0);
     assert_eq!(header(&lines[0]).writer.as_deref(), Some("sessionlog/1"));
 
     // Another writer's entries, and entries that follow by file order: another writer's header.
@@ -160,8 +144,17 @@ fn a_lost_header_is_made_anew() {
 
     // A header that is fused with the first entry is not lost.
     let (report, lines) = repaired(format!("{HEADER}{b}\n").as_bytes());
-    assert!(!report.new_header);
+    assert!(!report.header_made);
     assert_eq!(lines, [HEADER, &b]);
+}
+
+#[test]
+fn what_cannot_be_repaired_is_told() {
+    let text = format!("{HEADER}\n{}\n", user("b", Some("nowhere"), "x"));
+    let (dir, path) = file(text.as_bytes());
+    let done = repair(&path).unwrap();
+    assert_eq!((done.original, done.remaining.len()), (None, 1));
+    assert_eq!(names(dir.path()), ["name.jsonl"]);
 }
 
 #[test]
@@ -210,7 +203,7 @@ fn a_writer_is_not_disturbed() {
     assert_eq!(names(dir.path()), ["name.jsonl"]);
     drop(lock);
     let reader = SessionLog::open(&path).unwrap();
-    assert!(repair(&path).unwrap().is_changed());
+    assert!(repair(&path).unwrap().original.is_some());
     // Who reads the original goes on reading it.
     let damage = Extent {
         start: reader.problems()[0].byte,
@@ -261,7 +254,7 @@ fn many_and_long_records() {
     }
     let (_dir, path) = file(text.as_bytes());
     let report = repair(&path).unwrap();
-    assert_eq!((report.mended_count, report.entries), (99, 100_000));
+    assert_eq!((report.corrupt, report.entries), (99, 100_000));
     assert_eq!(fs::read_to_string(&path).unwrap(), text.replace("\0\n", ""));
     assert!(verify(&path).unwrap().is_sound());
 }
@@ -272,7 +265,7 @@ fn a_sound_session_is_left_alone() {
         let text = format!("{HEADER}\n\n{}\r\n{}{end}", user("a", None, "x"), leaf("a"));
         let (dir, path) = file(text.as_bytes());
         let report = repair(&path).unwrap();
-        assert!(!report.is_changed() && report.mended.is_empty());
+        assert_eq!((report.original, report.entries), (None, 2));
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
         assert_eq!(names(dir.path()), ["name.jsonl"]);
     }

@@ -1,10 +1,12 @@
 //! The core and the library from outside, in one binary.
 
+/// The fuzz targets' properties on their checked-in seeds.
+mod corpus;
 /// The framer and the reference reader on generated files.
 mod framing;
 /// Forward and reverse replay against each other and against the reference reader.
 mod replay;
-/// What the framer tells of a file, and what the reference reader does, in the same words.
-mod seen;
+/// What a session records of itself, against the reference reader.
+mod sums;
 /// The framer on every conformance vector.
 mod vectors;

@@ -1,6 +1,6 @@
 //! Every conformance vector through the framer.
 
-use crate::seen::{by_framer, by_model};
+use sessionlog_tests::seen::{by_framer, by_model};
 use sessionlog_tests::{model, vectors};
 
 #[test]

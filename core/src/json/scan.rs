@@ -121,6 +121,7 @@ impl Sink for () {}
 
 /// How far [`Scanner::feed`] came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Fed {
     /// Bytes of the chunk that were taken.
     pub consumed: usize,
@@ -129,6 +130,7 @@ pub struct Fed {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum State {
     Value,
     ArrayFirst,
@@ -155,6 +157,7 @@ enum State {
 
 /// The scanner of one JSON value.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Scanner {
     state: State,
     in_key: bool,

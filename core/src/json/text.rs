@@ -40,6 +40,7 @@ pub(crate) fn plain_run(bytes: &[u8]) -> (usize, bool) {
 
 /// Checks UTF-8 that arrives in pieces: holds the bytes of a character that a piece's end has split.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Utf8Pieces {
     held: [u8; 4],
     len: u8,

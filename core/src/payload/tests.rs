@@ -49,7 +49,14 @@ const ASSISTANT: AssistantMessage<'static> = AssistantMessage {
     model: "m",
     response_model: None,
     response_id: Some("r"),
-    usage: UsageRecord::new(1, 2),
+    usage: Usage {
+        input_tokens: 1,
+        output_tokens: 2,
+        cache_read_tokens: 0,
+        cache_write_tokens: 0,
+        cache_write_1h_tokens: None,
+        reasoning_tokens: None,
+    },
     stop_reason: StopReason::ToolUse,
     error_message: None,
     timestamp_ms: 1_767_225_600_000,
@@ -128,12 +135,13 @@ fn details_are_any_value() {
 
 #[test]
 fn usage_beyond_opis_four_appears_when_known() {
-    let usage = UsageRecord {
+    let usage = Usage {
+        input_tokens: 1,
+        output_tokens: 2,
         cache_read_tokens: u64::MAX,
         cache_write_tokens: 4,
         cache_write_1h_tokens: Some(0),
         reasoning_tokens: Some(9),
-        ..UsageRecord::new(1, 2)
     };
     assert_eq!(
         line(&usage),

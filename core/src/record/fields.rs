@@ -20,6 +20,7 @@ const FUSED_DEPTH: usize = 8;
 
 /// What the open string is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Hold {
     Nothing,
     Key,
@@ -31,6 +32,7 @@ enum Hold {
 
 /// The `crc` member, while it is the last member seen.
 #[derive(Clone, Copy)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Stated {
     crc: Option<u32>,
     /// Offset of the comma before it.
@@ -39,6 +41,7 @@ struct Stated {
     end: u64,
 }
 
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) struct Fields {
     pub(super) record: Record,
     pub(super) fault: Option<(Fault, u64)>,

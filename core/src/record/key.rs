@@ -52,6 +52,7 @@ impl Member {
 
 /// A name anywhere in a record; what it means depends on where it stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) enum Key {
     /// No name of ours.
     #[default]
@@ -79,6 +80,7 @@ pub(crate) enum Key {
 
 /// The counters of a usage object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) enum Count {
     Input,
     Output,

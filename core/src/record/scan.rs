@@ -25,6 +25,7 @@ impl core::fmt::Display for RecordError {
 impl core::error::Error for RecordError {}
 
 /// Scans one record from its `{` on.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RecordScanner {
     json: Scanner,
     fields: Fields,

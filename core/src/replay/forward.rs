@@ -298,6 +298,7 @@ pub struct Slot {
 
 /// A table in memory that is lent, searched from its end.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SliceTable<'a> {
     slots: &'a mut [Slot],
     len: usize,

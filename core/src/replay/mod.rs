@@ -11,14 +11,16 @@ mod branch;
 mod forward;
 mod reader;
 mod reverse;
+mod tally;
 
 pub use backward::Backward;
-pub use branch::{Branch, Head, Link, Notes, Tally};
+pub use branch::{Branch, Head, Link, Notes};
 pub use forward::{
     ContextStart, Forward, Full, Node, Note, SliceTable, Slot, Table, context_start,
 };
 pub use reader::Records;
 pub use reverse::{Item, Reverse};
+pub use tally::Tally;
 
 /// The smallest window that replay works with, in bytes.
 pub const MIN_WINDOW: usize = 64;

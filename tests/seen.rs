@@ -1,58 +1,76 @@
 //! A file as the framer and as the reference reader see it, in one shape that can be compared.
 
+use crate::model::{self, Header, Kind, Model};
 use sessionlog_core::Timestamp;
 use sessionlog_core::record::{self, Extent, Limits, Role};
 use sessionlog_core::recovery::{Event, Framer};
-use sessionlog_tests::model::{self, Header, Kind, Model};
 
 /// Line 1, in what both know of it.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Head {
-    pub(crate) id: Option<String>,
-    pub(crate) fork_point: Option<String>,
-    pub(crate) timestamp: Option<Timestamp>,
-    pub(crate) ours: bool,
+pub struct Head {
+    /// `id`
+    pub id: Option<String>,
+    /// `fork_point`
+    pub fork_point: Option<String>,
+    /// `timestamp`, when it is a valid time.
+    pub timestamp: Option<Timestamp>,
+    /// `writer` is ours.
+    pub ours: bool,
 }
 
 /// An entry.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Entry {
-    pub(crate) start: u64,
-    pub(crate) len: u64,
-    pub(crate) kind: Kind,
-    pub(crate) id: Option<String>,
-    pub(crate) parent_id: Option<String>,
+pub struct Entry {
+    /// Offset of the record.
+    pub start: u64,
+    /// Its length.
+    pub len: u64,
+    /// Its kind; a header out of place is unknown.
+    pub kind: Kind,
+    /// `id`
+    pub id: Option<String>,
+    /// `parent_id`
+    pub parent_id: Option<String>,
     /// Of a compaction or a leaf.
-    pub(crate) reference: Option<String>,
-    pub(crate) timestamp: Option<Timestamp>,
-    pub(crate) role: Role,
-    pub(crate) usage: Option<model::Usage>,
+    pub reference: Option<String>,
+    /// `timestamp`, when it is a valid time.
+    pub timestamp: Option<Timestamp>,
+    /// A message's role.
+    pub role: Role,
+    /// A message's usage.
+    pub usage: Option<model::Usage>,
     /// Offset and length of a message's payload.
-    pub(crate) payload: Option<(u64, u64)>,
-    pub(crate) tokens: (Option<u64>, Option<u64>),
-    pub(crate) has_crc: bool,
-    pub(crate) salvaged: bool,
-    pub(crate) corrupt_before: usize,
+    pub payload: Option<(u64, u64)>,
+    /// `tokens_before` and `tokens_after` of a compaction.
+    pub tokens: (Option<u64>, Option<u64>),
+    /// It carries a CRC, which is right.
+    pub has_crc: bool,
+    /// It was salvaged from a corrupt line.
+    pub salvaged: bool,
+    /// Corrupt lines before it, its own included.
+    pub corrupt_before: usize,
 }
 
 /// A file.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Seen {
-    pub(crate) header: Option<Head>,
-    pub(crate) entries: Vec<Entry>,
+pub struct Seen {
+    /// The header, if it is valid.
+    pub header: Option<Head>,
+    /// Every entry, in file order.
+    pub entries: Vec<Entry>,
     /// Number and offset of every corrupt line.
-    pub(crate) corrupt: Vec<(u64, u64)>,
+    pub corrupt: Vec<(u64, u64)>,
     /// Offset and length.
-    pub(crate) torn: Option<(u64, u64)>,
+    pub torn: Option<(u64, u64)>,
     /// Offset and length of a record at the very end.
-    pub(crate) unended: Option<(u64, u64)>,
+    pub unended: Option<(u64, u64)>,
     /// The header is of another version: the rest is not looked at.
-    pub(crate) refused: bool,
+    pub refused: bool,
 }
 
 impl Seen {
     /// The first thing that is not the same, in words; `None` when all is.
-    pub(crate) fn difference(&self, other: &Seen) -> Option<String> {
+    pub fn difference(&self, other: &Seen) -> Option<String> {
         if self == other {
             return None;
         }
@@ -88,7 +106,7 @@ fn time(text: &Option<String>) -> Option<Timestamp> {
 }
 
 /// What the reference reader says.
-pub(crate) fn by_model(m: &Model) -> Seen {
+pub fn by_model(m: &Model) -> Seen {
     let header = match &m.header {
         Header::Unsupported(_) => return Seen::refused(),
         Header::Valid {
@@ -140,7 +158,7 @@ pub(crate) fn by_model(m: &Model) -> Seen {
 ///
 /// # Panics
 /// When the framer never ends, tells anything after a torn tail, or reads bytes more than three times.
-pub(crate) fn by_framer(bytes: &[u8], chunks: &[usize]) -> Seen {
+pub fn by_framer(bytes: &[u8], chunks: &[usize]) -> Seen {
     let mut seen = Seen::default();
     let mut framer = Framer::new(Limits::default(), 0, 1);
     let mut sizes = chunks.iter().copied().cycle();

@@ -1,0 +1,3 @@
+//! Simulated storage.
+
+pub mod memory;
