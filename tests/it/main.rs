@@ -2,6 +2,8 @@
 
 /// The fuzz targets' properties on their checked-in seeds.
 mod corpus;
+/// The example programs and the session that is kept beside them.
+mod examples;
 /// The framer and the reference reader on generated files.
 mod framing;
 /// Repair, copy and check of damaged files, against the reference reader.

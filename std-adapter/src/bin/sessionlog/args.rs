@@ -102,7 +102,7 @@ pub(crate) enum SyncWish {
     /// After each turn: ids are printed at the turn's end
     #[default]
     Turn,
-    /// At the end of input only
+    /// Seldom: at the end of input, and after very many turns
     Manual,
 }
 

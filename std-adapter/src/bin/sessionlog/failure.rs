@@ -10,7 +10,7 @@ pub(crate) const USAGE: u8 = 2;
 /// What a command returns when it is not done, or not content.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The arguments are well formed and still make no sense together, or name nothing that exists.
+    /// The arguments are well formed and still make no sense together.
     Usage(String),
     /// The work failed; the error says what and its sources why.
     Failed(Box<dyn Error + Send + Sync>),

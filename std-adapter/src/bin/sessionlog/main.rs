@@ -3,11 +3,6 @@
 //! Exit codes: 0 fine, 1 failed or found something wrong, 2 wrong usage. Whoever closes our output early wants no more
 //! of it: that is fine too.
 
-#![expect(
-    dead_code,
-    reason = "the subcommands that use the renderers are still to come"
-)]
-
 mod args;
 mod cmd;
 mod failure;

@@ -67,17 +67,19 @@ impl Output {
 
     /// One JSON value on one line.
     pub(crate) fn json<T: Serialize>(&mut self, value: &T) -> Result<(), Failure> {
-        let text = serde_json::to_string(value)?;
-        self.json_text(&text)
+        let mut text = serde_json::to_string(value)?;
+        text.push('\n');
+        self.json_part(&text)
     }
 
-    /// One JSON value that is text already, on one line: as it is, but on a terminal nothing in it is obeyed.
-    pub(crate) fn json_text(&mut self, text: &str) -> Result<(), Failure> {
-        if self.terminal {
-            self.line(format_args!("{}", sanitize::json(text)))
+    /// A piece of JSON text, without a line end. On a terminal nothing in it is obeyed; it must not be cut within an escape.
+    pub(crate) fn json_part(&mut self, text: &str) -> Result<(), Failure> {
+        let shown = if self.terminal {
+            sanitize::json(text)
         } else {
-            self.line(format_args!("{text}"))
-        }
+            text.into()
+        };
+        self.render(|out, _| out.write_all(shown.as_bytes()))
     }
 
     /// Hands over what was written so far: before waiting for input, and when a promise is made with it.

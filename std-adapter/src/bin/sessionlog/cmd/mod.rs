@@ -1,17 +1,111 @@
 //! One file a subcommand: each joins arguments, library and output.
 
+mod append;
+mod compact;
 mod completions;
+mod context;
+mod delete;
+mod entry;
+mod fork;
+mod leaf;
+mod list;
+mod new;
+mod repair;
+mod show;
+mod tree;
+mod usage;
+mod verify;
 
-use crate::args::{Command, Global};
+use crate::args::{Command, Global, Session as Spec};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::render::Times;
+use jiff::tz::TimeZone;
+use sessionlog::{Error, SessionLog, SessionStore, SystemClock, reader::Problem};
+use sessionlog_core::Clock as _;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// Remarks on one session's damage at most; `verify` tells all of it.
+const MAX_REMARKS: usize = 3;
 
 /// Does what the command line says.
-pub(crate) fn run(command: Command, _global: &Global, out: &mut Output) -> Result<(), Failure> {
+pub(crate) fn run(command: Command, global: &Global, out: &mut Output) -> Result<(), Failure> {
     match command {
+        Command::New(args) => new::run(&args, global, out),
+        Command::Append(args) => append::run(&args, global, out),
+        Command::List(_) => list::run(global, out),
+        Command::Show(args) => show::run(&args, global, out),
+        Command::Context(args) => context::run(&args, global, out),
+        Command::Tree(args) => tree::run(&args, global, out),
+        Command::Usage(args) => usage::run(&args, global, out),
+        Command::Leaf(args) => leaf::run(&args, global, out),
+        Command::Fork(args) => fork::run(&args, global, out),
+        Command::Compact(args) => compact::run(&args, global, out),
+        Command::Verify(args) => verify::run(&args, global, out),
+        Command::Repair(args) => repair::run(&args, global, out),
+        Command::Delete(args) => delete::run(&args, global, out),
         Command::Completions(args) => completions::run(&args, out),
-        _ => Err(Failure::Usage(
-            "this build does not have this command".to_owned(),
-        )),
     }
+}
+
+/// The directory that the command line means.
+fn store(global: &Global) -> Result<SessionStore, Error> {
+    match &global.dir {
+        Some(dir) => Ok(SessionStore::at(dir)),
+        None => SessionStore::open_default(),
+    }
+}
+
+/// The file of a session. A path needs no store, and no home directory.
+fn find(spec: &OsStr, global: &Global) -> Result<PathBuf, Error> {
+    // Ids are text.
+    let Some(text) = spec.to_str() else {
+        return Ok(spec.into());
+    };
+    match store(global) {
+        Ok(store) => store.resolve(text),
+        Err(_) if Path::new(text).is_file() => Ok(text.into()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a session, and says what is wrong with it.
+fn read(spec: &Spec, global: &Global, out: &mut Output) -> Result<SessionLog, Failure> {
+    let log = read_silently(spec, global)?;
+    let found = log.problem_count() + log.warning_count();
+    let mut told = 0;
+    for problem in damage(&log).into_iter().take(MAX_REMARKS) {
+        out.warn(format_args!("{problem}"));
+        told += 1;
+    }
+    if found > told {
+        let path = log.path().display();
+        let more = found - told;
+        out.note(format_args!(
+            "There is more of this ({more}): `sessionlog verify {path}` tells."
+        ));
+    }
+    Ok(log)
+}
+
+fn read_silently(spec: &Spec, global: &Global) -> Result<SessionLog, Failure> {
+    Ok(SessionLog::open(find(&spec.session, global)?)?)
+}
+
+/// What is wrong with a session, and what had to be interpreted, in file order.
+fn damage(log: &SessionLog) -> Vec<&Problem> {
+    let mut all: Vec<_> = log.problems().iter().chain(log.warnings()).collect();
+    all.sort_by_key(|problem| (problem.line, problem.byte));
+    all
+}
+
+/// Now, and the reader's time zone.
+fn times() -> Times {
+    Times::new(SystemClock::new().now(), TimeZone::system())
+}
+
+/// A path as text for JSON, which has no other bytes.
+fn path_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }

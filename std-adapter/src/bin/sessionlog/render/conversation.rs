@@ -3,6 +3,7 @@
 use super::Styles;
 use super::content::{self, Part};
 use super::format::{Times, thousands};
+use super::wrap;
 use anstyle::Style;
 use serde_json::Value;
 use sessionlog::sanitize;
@@ -54,6 +55,8 @@ pub(crate) struct View<'v> {
     pub(crate) width: usize,
     /// Cut nothing.
     pub(crate) full: bool,
+    /// Break lines between words, so that they keep their indent on a terminal.
+    pub(crate) wrap: bool,
 }
 
 /// Writes entries as they come; holds none of them.
@@ -268,7 +271,13 @@ impl<'v> Conversation<'v> {
             if shown.is_empty() {
                 writeln!(out)?;
             } else {
-                writeln!(out, "{indent}{style}{shown}{style:#}")?;
+                let room = match self.view.wrap {
+                    true => self.view.width.saturating_sub(indent.len()),
+                    false => usize::MAX,
+                };
+                for piece in wrap::pieces(&shown, room) {
+                    writeln!(out, "{indent}{style}{piece}{style:#}")?;
+                }
             }
         }
         let more = lines.count() as u64;

@@ -11,6 +11,7 @@ fn show(entries: &[Entry<'_>], full: bool, colored: bool) -> String {
         times: &times,
         width: 40,
         full,
+        wrap: false,
     };
     let mut conversation = Conversation::new(view);
     let mut out = Vec::new();

@@ -6,6 +6,7 @@ use super::table::{Cell, Side, Table};
 use sessionlog::sanitize;
 use sessionlog_core::Timestamp;
 use std::io::{self, Write};
+use unicode_width::UnicodeWidthStr as _;
 
 /// Ids are cut no shorter than this, in bytes: the time in a UUIDv7 then still tells minutes apart.
 const MIN_ID: usize = 8;
@@ -44,30 +45,44 @@ pub(crate) fn write(out: &mut dyn Write, rows: &[Row<'_>], view: &View<'_>) -> i
         None => ids.iter().map(|id| id.len()).collect(),
     };
     let longest = lengths.iter().max().map_or(0, |length| *length);
-    let used = longest + "2026-05-22 14:00".len() + "1023 KiB".len() + CWD_WIDTH + 4 * 2;
+    let facts: Vec<[String; 3]> = rows.iter().map(|row| facts(row, view)).collect();
+    let widest = |at: usize, head: &str| {
+        let widths = facts.iter().map(|facts| facts[at].width());
+        widths.max().unwrap_or(0).max(head.len())
+    };
+    let columns: usize = ["CHANGED", "SIZE", "DIRECTORY"]
+        .into_iter()
+        .enumerate()
+        .map(|(at, head)| widest(at, head))
+        .sum();
     let title_width = match view.width {
-        Some(width) => width.saturating_sub(used).max(TITLE_WIDTH),
+        Some(width) => width
+            .saturating_sub(longest + columns + 4 * 2)
+            .max(TITLE_WIDTH),
         None => usize::MAX,
     };
     let mut table = Table::new(&[Side::Left, Side::Left, Side::Right, Side::Left, Side::Left]);
     table.row(["ID", "CHANGED", "SIZE", "DIRECTORY", "TITLE"].map(|t| Cell::new(t, s.dim)));
-    for (row, length) in rows.iter().zip(lengths) {
-        let age = row
-            .modified
-            .map_or("?".to_owned(), |time| view.times.age(time));
+    for ((row, length), facts) in rows.iter().zip(lengths).zip(facts) {
         let title = match view.width {
             Some(_) => sanitize::single_line(row.title, title_width),
             None => sanitize::field(row.title),
         };
-        table.row([
-            Cell::new(sanitize::field(&row.id[..length]), s.heading),
-            Cell::new(age, s.plain),
-            Cell::new(format::bytes(row.bytes), s.plain),
-            Cell::new(directory(row.cwd, view), s.plain),
-            Cell::new(title, s.plain),
-        ]);
+        let [age, size, directory] = facts.map(|fact| Cell::new(fact, s.plain));
+        let id = Cell::new(sanitize::field(&row.id[..length]), s.heading);
+        table.row([id, age, size, directory, Cell::new(title, s.plain)]);
     }
     table.write(out)
+}
+
+/// When it changed, its size, and its directory.
+fn facts(row: &Row<'_>, view: &View<'_>) -> [String; 3] {
+    let age = row.modified.map(|time| view.times.age(time));
+    [
+        age.unwrap_or_else(|| "?".to_owned()),
+        format::bytes(row.bytes),
+        directory(row.cwd, view),
+    ]
 }
 
 /// The end of a path tells more than its beginning.
@@ -165,7 +180,7 @@ mod tests {
             "\
 ID             CHANGED    SIZE  DIRECTORY                     TITLE
 0196f0c1-aaaa  1 h ago  12 KiB  ~/work                        Fix the parser
-0196f0c1-aaab  ?        12 KiB  …path/to/some/place/far/away  evil␛]0;x␇ and more than f…
+0196f0c1-aaab  ?        12 KiB  …path/to/some/place/far/away  evil␛]0;x␇ and more than fits in here…
 "
         );
     }

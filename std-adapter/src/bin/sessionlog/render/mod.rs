@@ -3,12 +3,16 @@
 //! Every text from a session goes through [`sessionlog::sanitize`] here.
 
 mod content;
-mod conversation;
-mod format;
-mod list;
+pub(crate) mod conversation;
+pub(crate) mod format;
+pub(crate) mod heading;
+pub(crate) mod list;
+pub(crate) mod spent;
 mod styles;
 mod table;
-mod tree;
-mod usage;
+pub(crate) mod tree;
+pub(crate) mod usage;
+mod wrap;
 
+pub(crate) use format::Times;
 pub(crate) use styles::Styles;

@@ -35,7 +35,7 @@ impl Scope {
         costs.sum_known()
     }
 
-    fn is_lower_bound(&self) -> bool {
+    pub(super) fn is_lower_bound(&self) -> bool {
         !self.totals.is_complete() || self.models.iter().any(|model| model.long_context)
     }
 }
@@ -237,7 +237,7 @@ impl Model {
 }
 
 /// Four places: a hundredth of a cent. Less than that is not nothing.
-fn usd(cost: Option<PicoUsd>, lower_bound: bool) -> String {
+pub(super) fn usd(cost: Option<PicoUsd>, lower_bound: bool) -> String {
     const SHOWN: PicoUsd = PicoUsd(100_000_000);
     let mark = if lower_bound { "≥ " } else { "" };
     match cost {

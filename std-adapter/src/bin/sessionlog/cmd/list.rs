@@ -1,0 +1,98 @@
+//! `list`: the sessions, the one written to last first.
+
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::render::list::{self, Row, View};
+use serde::Serialize;
+use sessionlog::SessionInfo;
+use sessionlog::clock::timestamp_of;
+use std::borrow::Cow;
+use std::env;
+
+/// A line of `list --json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    path: String,
+    /// As the header has it.
+    timestamp: Option<&'a str>,
+    modified: String,
+    cwd: Option<&'a str>,
+    parent_session: Option<&'a str>,
+    bytes: u64,
+    /// The name of a fork, or else the beginning of what the user said first.
+    name: Option<&'a str>,
+    /// Why there is no header that can be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+pub(crate) fn run(global: &Global, out: &mut Output) -> Result<(), Failure> {
+    let store = super::store(global)?;
+    let sessions = store.list()?;
+    if out.json {
+        return sessions.iter().try_for_each(|info| out.json(&line(info)));
+    }
+    if sessions.is_empty() {
+        out.note(format_args!(
+            "{}: there is no session yet; `sessionlog new` makes one.",
+            store.dir().display()
+        ));
+        return Ok(());
+    }
+    let titles: Vec<Cow<'_, str>> = sessions.iter().map(title).collect();
+    let rows: Vec<Row<'_>> = sessions
+        .iter()
+        .zip(&titles)
+        .map(|(info, title)| Row {
+            id: &info.id,
+            modified: Some(timestamp_of(info.modified)),
+            cwd: info.header.as_ref().map_or("", |header| &header.cwd),
+            bytes: info.bytes,
+            title,
+        })
+        .collect();
+    let (times, home) = (super::times(), env::var("HOME").ok());
+    let width = out.terminal.then_some(out.width);
+    out.render(|data, styles| {
+        let view = View {
+            styles,
+            times: &times,
+            width,
+            home: home.as_deref(),
+        };
+        list::write(data, &rows, &view)
+    })
+}
+
+fn line(info: &SessionInfo) -> Line<'_> {
+    let header = info.header.as_ref();
+    Line {
+        id: &info.id,
+        path: super::path_text(&info.path),
+        timestamp: header.ok().map(|header| header.timestamp.as_str()),
+        modified: timestamp_of(info.modified).to_string(),
+        cwd: header.ok().map(|header| header.cwd.as_str()),
+        parent_session: header.ok().and_then(|h| h.parent_session.as_deref()),
+        bytes: info.bytes,
+        name: name(info),
+        error: header.err().map(ToString::to_string),
+    }
+}
+
+fn name(info: &SessionInfo) -> Option<&str> {
+    let given = info.header.as_ref().ok();
+    given
+        .and_then(|header| header.branch_name.as_deref())
+        .or(info.first_user_text.as_deref())
+}
+
+/// What it is about; of a session without a header, why.
+fn title(info: &SessionInfo) -> Cow<'_, str> {
+    match (&info.header, name(info)) {
+        (Ok(_), name) => name.unwrap_or_default().into(),
+        (Err(fault), None) => format!("({fault})").into(),
+        (Err(fault), Some(name)) => format!("({fault}) {name}").into(),
+    }
+}

@@ -1,0 +1,121 @@
+//! `tree SESSION`: the branches.
+
+use crate::args::{Global, Tree};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::render::tree::{self, Branch};
+use sessionlog::tree::SUMMARY_CHARS;
+use sessionlog::{Error, SessionLog, SessionTree};
+use sessionlog_core::record::Kind;
+
+pub(crate) fn run(args: &Tree, global: &Global, out: &mut Output) -> Result<(), Failure> {
+    let log = super::read(&args.session, global, out)?;
+    let tree = SessionTree::of(&log)?;
+    if out.json {
+        return out.json(&tree);
+    }
+    let stretches = stretches(&log, tree.active().map(|branch| branch.index));
+    if stretches.is_empty() {
+        out.note(format_args!("There is no branch yet."));
+    }
+    let texts: Vec<Option<String>> = stretches
+        .iter()
+        .map(|stretch| match stretch.text {
+            Some(index) => log.first_text(index, SUMMARY_CHARS),
+            None => Ok(None),
+        })
+        .collect::<Result<_, Error>>()?;
+    let id = |index: u32| log.node(index).and_then(|node| node.id);
+    let branches: Vec<Branch<'_>> = stretches
+        .iter()
+        .zip(&texts)
+        .map(|(stretch, text)| Branch {
+            tip: id(stretch.end).unwrap_or("?"),
+            fork_point: stretch.above.and_then(id),
+            depth: stretch.depth,
+            entries: stretch.entries,
+            active: stretch.active,
+            summary: text.as_deref().unwrap_or_default(),
+            timestamp: log.node(stretch.end).and_then(|node| node.timestamp),
+        })
+        .collect();
+    let (times, width) = (super::times(), out.width);
+    out.render(|data, styles| tree::write(data, &branches, styles, &times, width))
+}
+
+/// Messages and compactions in a row, without a fork between them.
+#[derive(Debug, PartialEq)]
+struct Stretch {
+    /// Its last entry: one with several children or none, or the tip.
+    end: u32,
+    /// The end of the stretch that it goes on from.
+    above: Option<u32>,
+    depth: u64,
+    entries: u64,
+    active: bool,
+    /// The last of its entries that has a text.
+    text: Option<u32>,
+}
+
+/// What is known of an entry from those above it.
+#[derive(Clone, Copy, Default)]
+struct Step {
+    /// The nearest message or compaction above.
+    parent: Option<u32>,
+    children: u32,
+    depth: u64,
+    entries: u64,
+    above: Option<u32>,
+    text: Option<u32>,
+}
+
+/// The stretches, in the file order of their ends. Parents come before their children, so two passes do.
+fn stretches(log: &SessionLog, active: Option<u32>) -> Vec<Stretch> {
+    let mut steps: Vec<Step> = Vec::with_capacity(log.node_count() as usize);
+    for node in log.nodes() {
+        let parent = node.parent.and_then(|above| match log.node(above)?.kind {
+            // Unknown entries are passed through.
+            Kind::Unknown => steps[above as usize].parent,
+            _ => Some(above),
+        });
+        if let (Some(above), true) = (parent, node.kind != Kind::Unknown) {
+            steps[above as usize].children += 1;
+        }
+        steps.push(Step {
+            parent,
+            ..Step::default()
+        });
+    }
+    let mut stretches = Vec::new();
+    for node in log.nodes().filter(|node| node.kind != Kind::Unknown) {
+        let at = node.index as usize;
+        let mut step = Step {
+            entries: 1,
+            text: Some(node.index).filter(|_| node.has_text),
+            ..steps[at]
+        };
+        if let Some(parent) = step.parent {
+            let of = steps[parent as usize];
+            step.depth = of.depth + 1;
+            if of.children == 1 && active != Some(parent) {
+                step.entries += of.entries;
+                step.above = of.above;
+                step.text = step.text.or(of.text);
+            } else {
+                step.above = Some(parent);
+            }
+        }
+        steps[at] = step;
+        if step.children != 1 || active == Some(node.index) {
+            stretches.push(Stretch {
+                end: node.index,
+                above: step.above,
+                depth: step.depth,
+                entries: step.entries,
+                active: active == Some(node.index),
+                text: step.text,
+            });
+        }
+    }
+    stretches
+}

@@ -1,0 +1,128 @@
+//! `usage SESSION`: tokens and cost.
+
+use super::context::Usage;
+use crate::args::{Global, Usage as Args};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::render::usage::{self, Model, Scope};
+use serde::Serialize;
+use sessionlog::UsageReport;
+use sessionlog::pricing::PriceTable;
+use sessionlog::usage::{ModelUsage, UsageSection};
+use sessionlog_core::Cost;
+use std::borrow::Cow;
+
+/// Stands for a model that an answer does not name.
+const UNNAMED: &str = "(unnamed)";
+
+/// The answer of `--json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    branch: Section<'a>,
+    file: Section<'a>,
+}
+
+#[derive(Serialize)]
+struct Section<'a> {
+    usage: Usage,
+    /// Of the cache writes.
+    cache_write_1h_tokens: Option<u64>,
+    /// Of the output.
+    reasoning_tokens: Option<u64>,
+    /// Answers that reported no usage, which are not in the sums.
+    unreported: u64,
+    /// `None` if a price is not known.
+    cost: Option<Dollars>,
+    /// What it really cost may be more.
+    lower_bound: bool,
+    unknown_models: Vec<String>,
+    models: Vec<OfModel<'a>>,
+}
+
+#[derive(Serialize)]
+struct OfModel<'a> {
+    provider: Option<&'a str>,
+    model: Option<&'a str>,
+    messages: u64,
+    usage: Usage,
+    unreported: u64,
+    cost: Option<Dollars>,
+    lower_bound: bool,
+}
+
+/// Exact, in decimal.
+#[derive(Serialize)]
+struct Dollars {
+    input_usd: String,
+    output_usd: String,
+    cache_read_usd: String,
+    cache_write_usd: String,
+    total_usd: String,
+}
+
+pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), Failure> {
+    let prices = match &args.prices {
+        Some(path) => Cow::Owned(PriceTable::with_overrides(path)?),
+        None => Cow::Borrowed(PriceTable::builtin()),
+    };
+    let log = super::read(&args.session, global, out)?;
+    let report = UsageReport::of(&log, &prices);
+    if out.json {
+        return out.json(&Report {
+            branch: section(&report.branch),
+            file: section(&report.file),
+        });
+    }
+    let (branch, file) = (scope(&report.branch), scope(&report.file));
+    out.render(|data, styles| usage::write(data, &branch, &file, styles))
+}
+
+/// What people see of a section.
+pub(super) fn scope(section: &UsageSection) -> Scope {
+    let model = |model: &ModelUsage| Model {
+        provider: model.provider.clone(),
+        model: model.model.clone().unwrap_or_else(|| UNNAMED.to_owned()),
+        totals: model.totals,
+        cost: model.cost,
+        long_context: model.long_context,
+    };
+    Scope {
+        totals: section.totals,
+        models: section.models.iter().map(model).collect(),
+    }
+}
+
+fn section(section: &UsageSection) -> Section<'_> {
+    Section {
+        usage: Usage::of(&section.totals),
+        cache_write_1h_tokens: section.totals.usage.cache_write_1h_tokens,
+        reasoning_tokens: section.totals.usage.reasoning_tokens,
+        unreported: section.totals.unreported,
+        cost: section.cost.as_ref().map(dollars),
+        lower_bound: section.is_lower_bound(),
+        unknown_models: section.unknown_models(),
+        models: section.models.iter().map(of_model).collect(),
+    }
+}
+
+fn of_model(model: &ModelUsage) -> OfModel<'_> {
+    OfModel {
+        provider: model.provider.as_deref(),
+        model: model.model.as_deref(),
+        messages: model.messages,
+        usage: Usage::without_turns(&model.totals),
+        unreported: model.totals.unreported,
+        cost: model.cost.as_ref().map(dollars),
+        lower_bound: model.is_lower_bound(),
+    }
+}
+
+fn dollars(cost: &Cost) -> Dollars {
+    Dollars {
+        input_usd: cost.input.to_string(),
+        output_usd: cost.output.to_string(),
+        cache_read_usd: cost.cache_read.to_string(),
+        cache_write_usd: cost.cache_write.to_string(),
+        total_usd: cost.total().to_string(),
+    }
+}

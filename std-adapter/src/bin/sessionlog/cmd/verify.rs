@@ -1,0 +1,137 @@
+//! `verify PATH…`: what is wrong, and where.
+
+use crate::args::{Global, Verify};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::render::format::count;
+use serde::Serialize;
+use sessionlog::reader::Problem;
+use sessionlog::sanitize;
+use sessionlog::{Verification, verify};
+use std::ffi::OsStr;
+
+/// A line of `verify --json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    /// `unreadable` when nothing could be checked.
+    status: &'a str,
+    entries: u64,
+    problems: Vec<Fault>,
+}
+
+/// A problem, in JSON.
+#[derive(Serialize)]
+pub(super) struct Fault {
+    line: Option<u64>,
+    byte: Option<u64>,
+    kind: &'static str,
+    detail: String,
+}
+
+impl Fault {
+    pub(super) fn of(problem: &Problem) -> Self {
+        Self {
+            line: Some(problem.line),
+            byte: Some(problem.byte),
+            kind: problem.kind.name(),
+            detail: match &problem.id {
+                Some(id) => format!("{id}: {}", problem.kind),
+                None => problem.kind.to_string(),
+            },
+        }
+    }
+}
+
+pub(crate) fn run(args: &Verify, global: &Global, out: &mut Output) -> Result<(), Failure> {
+    let mut sound = true;
+    for spec in &args.paths {
+        sound &= one(spec, global, out)?;
+    }
+    if sound { Ok(()) } else { Err(Failure::Found) }
+}
+
+/// True when nothing is wrong. One that cannot be read does not keep others from being checked.
+fn one(spec: &OsStr, global: &Global, out: &mut Output) -> Result<bool, Failure> {
+    let checked = super::find(spec, global).and_then(|path| verify(&path));
+    match checked {
+        Ok(found) => {
+            let path = super::path_text(&found.path);
+            if out.json {
+                json(&path, &found, out)?;
+            } else {
+                text(&path, &found, out)?;
+            }
+            Ok(found.is_sound())
+        }
+        Err(error) => {
+            let failure = Failure::from(error);
+            let words = failure.words().unwrap_or_default();
+            if out.json {
+                out.json(&Line {
+                    path: &spec.to_string_lossy(),
+                    status: "unreadable",
+                    entries: 0,
+                    problems: vec![Fault {
+                        line: None,
+                        byte: None,
+                        kind: "unreadable",
+                        detail: words,
+                    }],
+                })?;
+            } else {
+                out.error(format_args!("{words}"));
+            }
+            Ok(false)
+        }
+    }
+}
+
+fn json(path: &str, found: &Verification, out: &mut Output) -> Result<(), Failure> {
+    out.json(&Line {
+        path,
+        status: found.health.name(),
+        entries: found.entries,
+        problems: found.problems.iter().map(Fault::of).collect(),
+    })
+}
+
+fn text(path: &str, found: &Verification, out: &mut Output) -> Result<(), Failure> {
+    let path = sanitize::field(path);
+    for problem in &found.problems {
+        let words = problem.to_string();
+        let words = sanitize::field(&words);
+        out.render(|data, styles| {
+            let (mark, style) = match problem.kind.is_note() {
+                true => ("note", styles.dim),
+                false => ("problem", styles.error),
+            };
+            writeln!(data, "{path}: {style}{mark}{style:#}: {words}")
+        })?;
+    }
+    let listed = found.problems.iter().filter(|p| !p.kind.is_note()).count() as u64;
+    let more = found.problem_count.saturating_sub(listed);
+    if more > 0 {
+        let more = count(more, "problem is", "problems are");
+        out.line(format_args!("{path}: {more} not listed"))?;
+    }
+    let entries = count(found.entries, "entry", "entries");
+    out.render(|data, styles| {
+        if found.is_sound() {
+            let ok = styles.ok;
+            writeln!(data, "{path}: {ok}sound{ok:#}, {entries}")
+        } else {
+            let error = styles.error;
+            let state = match found.health.name() {
+                // Whole, but something in it contradicts something else.
+                "clean" => "not sound".to_owned(),
+                damaged => damaged.replace('_', " "),
+            };
+            let problems = count(found.problem_count, "problem", "problems");
+            writeln!(
+                data,
+                "{path}: {error}{state}{error:#}, {entries}, {problems}"
+            )
+        }
+    })
+}

@@ -1,0 +1,134 @@
+use crate::run::Store;
+use std::io::Read as _;
+
+/// What acts on a terminal or hides.
+const EVIL: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}gnp\u{200b}\r\u{8}\u{7f}";
+
+/// Characters that must not reach a terminal.
+fn acts(c: char) -> bool {
+    (c.is_control() && c != '\n') || matches!(c, '\u{202e}' | '\u{200b}')
+}
+
+fn evil_session(store: &Store) -> String {
+    let evil = serde_json::to_string(EVIL).unwrap();
+    let name = &evil[1..evil.len() - 1];
+    let records = [
+        format!(
+            r#"{{"type":"session","version":1,"id":"{name}","timestamp":"{name}","cwd":"{name}","parent_session":"{name}","branch_name":"{name}"}}"#
+        ),
+        format!(
+            r#"{{"type":"message","id":"a{name}","message":{{"role":"user","content":[{{"type":"text","text":"{name}"}},{{"type":"{name}"}}]}}}}"#
+        ),
+        format!(
+            r#"{{"type":"message","id":"b{name}","parent_id":"a{name}","message":{{"role":"assistant","model":"{name}","provider":"{name}","stop_reason":"{name}","error_message":"{name}","content":[{{"type":"thinking","thinking":"{name}"}},{{"type":"tool_call","tool_call":{{"id":"{name}","name":"{name}","arguments":"{{\"{name}\":1}}"}}}}],"usage":{{"input_tokens":1}}}}}}"#
+        ),
+        format!(
+            r#"{{"type":"message","id":"c{name}","parent_id":"b{name}","message":{{"role":"tool_result","tool_name":"{name}","content":"{name}"}}}}"#
+        ),
+        format!(r#"{{"type":"x{name}","id":"u{name}","parent_id":"c{name}"}}"#),
+        format!(
+            r#"{{"type":"message","id":"d{name}","parent_id":"nowhere{name}","message":{{"role":"{name}","content":"{name}"}}}}"#
+        ),
+        format!(
+            r#"{{"type":"compaction","id":"e{name}","parent_id":"d{name}","summary":"{name}","first_kept_entry_id":"{name}"}}"#
+        ),
+        format!(r#"{{"type":"leaf","id":"l{name}","entry_id":"gone{name}"}}"#),
+        format!("{name} is no record"),
+    ];
+    store.file("evil.jsonl", (records.join("\n") + "\n").as_bytes())
+}
+
+#[test]
+fn nothing_of_a_session_reaches_the_terminal_raw() {
+    let store = Store::new();
+    let path = evil_session(&store);
+    let entry = format!("d{EVIL}");
+    let commands: &[&[&str]] = &[
+        &["show", &path],
+        &["show", "--full", &path],
+        &["context", &path],
+        &["tree", &path],
+        &["usage", &path],
+        &["list"],
+        &["verify", &path],
+        &["show", EVIL],
+        &["leaf", &path, EVIL],
+        &["leaf", &path, &entry],
+        &["new", "--parent", EVIL],
+        &["frobnicate", EVIL],
+    ];
+    for args in commands {
+        let ran = store.run(args);
+        assert!(!ran.out.contains(acts), "{args:?}: {:?}", ran.out);
+        assert!(!ran.err.contains(acts), "{args:?}: {:?}", ran.err);
+        assert!(!ran.out.is_empty() || !ran.err.is_empty());
+    }
+    // JSON carries the text itself, escaped as JSON does.
+    let context: serde_json::Value =
+        serde_json::from_str(&store.run(&["context", "--json", &path]).out).unwrap();
+    assert_eq!(context["session"]["cwd"], EVIL);
+}
+
+#[test]
+fn who_closes_the_pipe_wants_no_more() {
+    let store = Store::new();
+    let id = store.new_session();
+    let long = crate::run::user(&"word ".repeat(1 << 18));
+    store.append(&id, &long);
+    for args in [
+        &["show", &id][..],
+        &["context", "--json", &id],
+        &["context", &id],
+    ] {
+        let mut child = store.command(args).spawn().unwrap();
+        let mut out = child.stdout.take().unwrap();
+        out.read_exact(&mut [0; 10]).unwrap();
+        drop(out);
+        let ran = child.wait_with_output().unwrap();
+        assert_eq!(ran.status.code(), Some(0), "{args:?}");
+        assert!(ran.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_no_closed_pipe() {
+    let store = Store::new();
+    store.new_session();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let ran = store
+        .command(&["list", "--json"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(ran.stderr.starts_with(b"error: cannot write the output"));
+}
+
+#[test]
+fn usage_errors_are_2() {
+    let store = Store::new();
+    for args in [
+        &["frobnicate"][..],
+        &["show"],
+        &["append", "x", "--sync", "never"],
+        &["compact", "x", "--keep", "tokens:0"],
+        &["compact", "x", "--summary", " "],
+        &[],
+    ] {
+        let ran = store.run(args);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");
+        assert!(!ran.err.is_empty());
+    }
+    for args in [
+        &["--help"][..],
+        &["append", "--help"],
+        &["--version"],
+        &["completions", "bash"],
+    ] {
+        assert!(!store.ok(args).is_empty());
+    }
+}

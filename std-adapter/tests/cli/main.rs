@@ -1,0 +1,14 @@
+//! The `sessionlog` command, run as its users run it.
+
+/// `leaf`, `fork`, `compact`, `repair`, `delete`.
+mod change;
+/// `verify`, damaged files, and that reading writes nothing.
+mod damage;
+/// Text that would like to run in the reader's terminal; pipes that close.
+mod hostile;
+/// `list`, `show`, `context`, `tree`, `usage`.
+mod read;
+/// `new`, `append`, and what is left after a kill.
+mod record;
+/// Running the command.
+mod run;

@@ -1,0 +1,339 @@
+use crate::run::{Store, assistant, lines, two_turns, user};
+use serde_json::{Value, json};
+use std::fs;
+
+/// A session with a branch that was given up: msg-5 forks off msg-2, and so does msg-7.
+fn branched(store: &Store) -> String {
+    let id = store.new_session();
+    store.append(&id, &two_turns());
+    store.ok(&["leaf", &id, "msg-2"]);
+    store.append(
+        &id,
+        &(user("another way") + &assistant("yes", "gpt-5", 1, 1)),
+    );
+    id
+}
+
+fn ids(messages: &Value) -> Vec<&str> {
+    let messages = messages.as_array().unwrap().iter();
+    messages
+        .map(|message| message["id"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn context_is_one_object() {
+    let store = Store::new();
+    let id = branched(&store);
+    let context = store.json(&["context", "--json", &id]);
+    let header: Value = serde_json::from_str(
+        fs::read_to_string(store.path(&id))
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap(),
+    )
+    .unwrap();
+    let payload = |text: String| serde_json::from_str::<Value>(&text).unwrap();
+    let message =
+        |id: &str, text: String| json!({"type": "message", "id": id, "message": payload(text)});
+    let expected = json!({
+        "session": {
+            "id": id, "version": 1, "timestamp": header["timestamp"], "cwd": "/w", "parent_session": null,
+        },
+        "tip": "msg-9",
+        "messages": [
+            message("msg-1", user("question 1")),
+            message("msg-2", assistant("answer 1", "claude-sonnet-4-5", 1_000, 10)),
+            message("msg-8", user("another way")),
+            message("msg-9", assistant("yes", "gpt-5", 1, 1)),
+        ],
+        "usage": {
+            "input_tokens": 1_001, "output_tokens": 11, "cache_read_tokens": 0, "cache_write_tokens": 0,
+            "total_tokens": 1_012, "turns": 2,
+        },
+        "recovery": {"status": "clean", "corrupt_entries": 0, "unknown_entries": 0, "warnings": []},
+    });
+    assert_eq!(context, expected);
+    let text = store.ok(&["context", &id]);
+    assert!(text.contains("another way") && !text.contains("question 2"));
+    assert!(
+        text.contains("active branch  2 turns, 1,012 tokens, "),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_empty_session_has_an_empty_context() {
+    let store = Store::new();
+    let id = store.new_session();
+    let context = store.json(&["context", "--json", &id]);
+    assert_eq!(
+        (&context["tip"], &context["messages"]),
+        (&json!(null), &json!([]))
+    );
+    assert_eq!(context["usage"]["turns"], 0);
+    assert_eq!(
+        store.json(&["tree", "--json", &id]),
+        json!({"tip": null, "branches": []})
+    );
+    for command in ["show", "context", "tree", "usage"] {
+        assert_eq!(store.run(&[command, &id]).code, 0);
+    }
+}
+
+#[test]
+fn a_compacted_context_begins_with_its_summary() {
+    let store = Store::new();
+    let id = store.new_session();
+    store.append(&id, &two_turns());
+    let ran = store.run(&[
+        "compact",
+        &id,
+        "--summary",
+        "So far.",
+        "--keep",
+        "messages:2",
+    ]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "cmp-7\n"));
+    let context = store.json(&["context", "--json", &id]);
+    assert_eq!(context["tip"], "cmp-7");
+    assert_eq!(ids(&context["messages"]), ["cmp-7", "msg-4", "msg-5"]);
+    let summary = &context["messages"][0];
+    assert_eq!(
+        *summary,
+        json!({"type": "compaction_summary", "id": "cmp-7", "summary": "So far.",
+            "first_kept_entry_id": "msg-4", "tokens_before": summary["tokens_before"].as_u64().unwrap(),
+            "tokens_after": summary["tokens_after"].as_u64().unwrap()})
+    );
+    // What is compacted was paid for.
+    assert_eq!(context["usage"]["total_tokens"], 3_020);
+
+    // The conversation has all of it, in order.
+    let shown = lines(&store.ok(&["show", "--json", &id]));
+    let told: Vec<(&str, &str, bool)> = shown
+        .iter()
+        .map(|line| {
+            let word = |name: &str| line[name].as_str().unwrap();
+            (
+                word("id"),
+                word("type"),
+                line["compacted"].as_bool().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("msg-1", "message", true),
+            ("msg-2", "message", true),
+            ("msg-4", "message", false),
+            ("msg-5", "message", false),
+            ("cmp-7", "compaction", false),
+        ]
+    );
+    assert_eq!(shown[4]["record"]["summary"], "So far.");
+    let file = fs::read_to_string(store.path(&id)).unwrap();
+    let text = store.ok(&["show", "--json", &id]);
+    assert!(
+        text.contains(file.lines().nth(1).unwrap()),
+        "records are verbatim"
+    );
+    let text = store.ok(&["show", &id]);
+    assert_eq!(text.matches("  compacted\n").count(), 2, "{text}");
+}
+
+#[test]
+fn unknown_entries_are_shown_as_such() {
+    let store = Store::new();
+    let id = store.new_session();
+    store.append(&id, &user("hello"));
+    let mut file = fs::read_to_string(store.path(&id)).unwrap();
+    file.push_str("{\"type\":\"label\",\"id\":\"l-1\",\"parent_id\":\"msg-1\",\"text\":\"x\"}\n");
+    fs::write(store.path(&id), &file).unwrap();
+    store.append(&id, &user("and on"));
+    let text = store.ok(&["show", &id]);
+    assert!(text.contains("label  l-1  (unknown entry"), "{text}");
+    let context = store.json(&["context", "--json", &id]);
+    assert_eq!(ids(&context["messages"]), ["msg-1", "msg-3"]);
+    assert_eq!(context["recovery"]["unknown_entries"], 1);
+    let shown = lines(&store.ok(&["show", "--json", &id]));
+    let label = shown.iter().find(|line| line["id"] == "l-1").unwrap();
+    assert_eq!(
+        (&label["type"], &label["record"]["text"]),
+        (&json!("label"), &json!("x"))
+    );
+}
+
+#[test]
+fn tree_has_a_line_for_each_branch() {
+    let store = Store::new();
+    let id = branched(&store);
+    let tree = store.json(&["tree", "--json", &id]);
+    let times: Vec<&Value> = tree["branches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|branch| &branch["timestamp"])
+        .collect();
+    assert!(times.iter().all(|time| time.is_string()));
+    assert_eq!(
+        tree,
+        json!({"tip": "msg-9", "branches": [
+            {"tip": "msg-5", "fork_point": "msg-2", "depth": 3, "entries": 4, "active": false,
+                "summary": "answer 2", "timestamp": times[0]},
+            {"tip": "msg-9", "fork_point": "msg-2", "depth": 3, "entries": 4, "active": true,
+                "summary": "yes", "timestamp": times[1]},
+        ]})
+    );
+    let drawn = store.ok(&["tree", &id]);
+    let starts = [
+        "  msg-2  2 entries",
+        "  ├─ msg-5  2 entries",
+        "* └─ msg-9 (active)  2 entries",
+    ];
+    for (line, start) in drawn.lines().zip(starts) {
+        assert!(line.starts_with(start), "{drawn}");
+    }
+    // A tip within a branch is a place of its own.
+    store.ok(&["leaf", &id, "msg-1"]);
+    let drawn = store.ok(&["tree", &id]);
+    let starts = [
+        "* msg-1 (active)  1 entry",
+        "  └─ msg-2  1 entry",
+        "     ├─ msg-5",
+        "     └─ msg-9",
+    ];
+    assert_eq!(drawn.lines().count(), starts.len(), "{drawn}");
+    for (line, start) in drawn.lines().zip(starts) {
+        assert!(line.starts_with(start), "{drawn}");
+    }
+}
+
+#[test]
+fn usage_is_of_the_branch_and_of_the_file() {
+    let store = Store::new();
+    let id = branched(&store);
+    let prices = store.file(
+        "prices.json",
+        br#"[{"model":"claude-sonnet-4-5","input":3,"output":15},{"model":"gpt-5","input":"0.5","output":1}]"#,
+    );
+    let usage = store.json(&["usage", "--json", "--prices", &prices, &id]);
+    let branch = &usage["branch"];
+    assert_eq!(
+        branch["usage"],
+        store.json(&["context", "--json", &id])["usage"]
+    );
+    assert_eq!(
+        branch["cost"],
+        json!({"input_usd": "0.0030005", "output_usd": "0.000151", "cache_read_usd": "0",
+            "cache_write_usd": "0", "total_usd": "0.0031515"})
+    );
+    assert_eq!(
+        (&branch["unknown_models"], &branch["lower_bound"]),
+        (&json!([]), &json!(false))
+    );
+    let file = &usage["file"];
+    assert_eq!(
+        (&file["usage"]["total_tokens"], &file["usage"]["turns"]),
+        (&json!(3_022), &json!(3))
+    );
+    let models = file["models"].as_array().unwrap();
+    assert_eq!(models.len(), 2);
+    assert_eq!(models[0]["model"], "claude-sonnet-4-5");
+    assert_eq!(models[0]["usage"]["total_tokens"], 3_020);
+    assert_eq!(models[0]["cost"]["total_usd"], "0.0093");
+    let text = store.ok(&["usage", "--prices", &prices, &id]);
+    assert!(text.contains("anthropic/claude-sonnet-4-5"), "{text}");
+}
+
+#[test]
+fn an_unknown_price_is_not_zero() {
+    let store = Store::new();
+    let id = store.new_session();
+    store.append(&id, &(user("x") + &assistant("y", "nobody-knows-1", 5, 5)));
+    let usage = store.json(&["usage", "--json", &id]);
+    for scope in ["branch", "file"] {
+        assert_eq!(usage[scope]["cost"], json!(null));
+        assert_eq!(
+            usage[scope]["unknown_models"],
+            json!(["anthropic/nobody-knows-1"])
+        );
+    }
+    assert!(
+        store
+            .ok(&["usage", &id])
+            .contains("No price is known for anthropic/nobody-knows-1")
+    );
+    let bad = store.file("prices.json", b"[{\"model\":\"m\",\"inptu\":1}]");
+    let ran = store.run(&["usage", "--prices", &bad, &id]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(ran.err.contains("prices.json:1:"), "{}", ran.err);
+}
+
+#[test]
+fn list_has_a_line_for_each_session() {
+    let store = Store::new();
+    let none = store.run(&["list"]);
+    assert_eq!((none.code, none.out.as_str()), (0, ""));
+    assert!(none.err.contains("there is no session yet"));
+    assert!(!store.dir().exists(), "reading creates nothing");
+
+    let id = store.new_session();
+    store.append(&id, &user("Fix the parser"));
+    store.file("broken.jsonl", b"{\"type\":\"sess");
+    let listed = lines(&store.ok(&["list", "--json"]));
+    assert_eq!(listed.len(), 2);
+    let ours = listed.iter().find(|line| line["id"] == *id).unwrap();
+    assert_eq!(
+        *ours,
+        json!({"id": id, "path": store.path(&id).to_str(), "timestamp": ours["timestamp"].as_str().unwrap(),
+            "modified": ours["modified"].as_str().unwrap(), "cwd": "/w", "parent_session": null,
+            "bytes": fs::metadata(store.path(&id)).unwrap().len(), "name": "Fix the parser"})
+    );
+    let broken = listed.iter().find(|line| line["id"] == "broken").unwrap();
+    assert_eq!(
+        (&broken["timestamp"], &broken["name"]),
+        (&json!(null), &json!(null))
+    );
+    assert!(broken["error"].is_string());
+    let text = store.ok(&["list"]);
+    assert!(text.contains("Fix the parser") && text.contains("(the file ends within its header)"));
+}
+
+#[test]
+fn sessions_are_named_in_four_ways() {
+    let store = Store::new();
+    let file = |name: &str| {
+        let header = format!("{{\"type\":\"session\",\"version\":1,\"id\":\"{name}\"}}\n");
+        let path = store.file(&format!("{name}.jsonl"), header.as_bytes());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        path
+    };
+    file("aab-1");
+    let path = file("aac-2");
+    let id_of = |spec: &str| {
+        let context = store.json(&["context", "--json", spec]);
+        context["session"]["id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(id_of("latest"), "aac-2");
+    assert_eq!(id_of("aab-1"), "aab-1");
+    assert_eq!(id_of("aab"), "aab-1");
+    assert_eq!(id_of(&path), "aac-2");
+    let dir = store.dir();
+    let elsewhere = store.json(&["--dir", dir.to_str().unwrap(), "context", "--json", "aac"]);
+    assert_eq!(elsewhere["session"]["id"], "aac-2");
+    let ambiguous = store.run(&["show", "aa"]);
+    assert_eq!((ambiguous.code, ambiguous.out.as_str()), (1, ""));
+    assert!(ambiguous.err.contains("aab-1, aac-2"), "{}", ambiguous.err);
+    let none = store.run(&["show", "b"]);
+    assert_eq!((none.code, none.err.lines().count()), (1, 1));
+    // A path needs no place for sessions.
+    let mut homeless = store.command(&["context", "--json", &path]);
+    let ran = homeless
+        .env_remove("SESSIONLOG_DIR")
+        .env_remove("HOME")
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+}
