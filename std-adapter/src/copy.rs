@@ -1,82 +1,178 @@
-//! Records carried from one session file to another.
+//! Records carried into another session's file: as they are, or linked anew.
 
-use crate::{Error, FileStorage, SystemClock, io::read_at, scan::changed};
-use sessionlog_core::{
-    EntryId,
-    json::WriteError,
-    record::{Extent, Record, StoredEntry},
-    time::Clock,
+use crate::{
+    Error, FileStorage,
+    header::Source,
+    io::read_at,
+    scan::{changed, scan_again},
 };
-use std::{fs::File, io, path::Path};
+use sessionlog_core::{
+    EntryId, Timestamp,
+    journal::Storage,
+    json::{WriteError, write::write_all},
+    record::{Extent, Record, StoredEntry},
+};
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Bytes that are copied at once.
 const CHUNK: usize = 64 * 1024;
 
-/// A session file that is being written, on the way to `path`.
-pub(crate) struct Copy<'p> {
-    pub(crate) storage: FileStorage,
-    pub(crate) path: &'p Path,
+/// A file that is being written. Unless it is kept, it is removed again.
+pub(crate) struct NewFile {
+    path: PathBuf,
+    storage: FileStorage,
+    kept: bool,
 }
 
-impl Copy<'_> {
-    /// Copies a record byte for byte, holding a part of it at a time.
-    pub(crate) fn verbatim(&mut self, source: &File, extent: Extent) -> Result<(), Error> {
-        let mut chunk = vec![0; CHUNK];
-        let mut at = extent.start;
-        while at < extent.end() {
-            let room = usize::try_from(extent.end() - at).map_or(CHUNK, |left| left.min(CHUNK));
-            let read =
-                read_at(source, &mut chunk[..room], at).map_err(|e| self.failed("read", e))?;
-            if read == 0 {
-                return Err(self.failed("read", changed()));
-            }
-            self.bytes(&chunk[..read])?;
-            at += read as u64;
-        }
-        self.bytes(b"\n")
+impl NewFile {
+    /// Writes into `file`, which was just created at `path`.
+    pub(crate) fn new(path: PathBuf, file: File) -> Result<Self, Error> {
+        let storage = FileStorage::new(file).map_err(Error::io(&path, "open"))?;
+        Ok(Self {
+            path,
+            storage,
+            kept: false,
+        })
     }
 
-    /// Copies a record under another parent, with a new checksum; holds the record.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Hands everything to the system, so that the file can be read; gives it and its length.
+    pub(crate) fn written(&mut self) -> Result<(File, u64), Error> {
+        let flushed = embedded_io::Write::flush(&mut self.storage);
+        flushed.map_err(Error::io(&self.path, "write"))?;
+        let file = self.storage.file().try_clone();
+        Ok((
+            file.map_err(Error::io(&self.path, "open"))?,
+            self.storage.len(),
+        ))
+    }
+
+    /// Makes everything written durable.
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
+        let synced = self.storage.sync();
+        synced.map_err(Error::io(&self.path, "sync"))
+    }
+
+    /// The file is complete: it stays.
+    pub(crate) fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// Lets `encode` write a record and its line end.
+    pub(crate) fn encode<T>(
+        &mut self,
+        encode: impl FnOnce(&mut FileStorage) -> Result<T, WriteError<io::Error>>,
+    ) -> Result<T, Error> {
+        encode(&mut self.storage).map_err(|error| {
+            let source = match error {
+                WriteError::Io(source) => source,
+                other => io::Error::other(other.to_string()),
+            };
+            Error::io(&self.path, "write")(source)
+        })
+    }
+
+    /// Copies the record in `extent` byte for byte, and gives it a line end. Holds [`CHUNK`] bytes of it.
+    pub(crate) fn verbatim(
+        &mut self,
+        from: &Path,
+        source: &Source<'_>,
+        extent: Extent,
+    ) -> Result<(), Error> {
+        let whole = usize::try_from(extent.len).ok();
+        let at_hand = source
+            .from(extent.start)
+            .and_then(|bytes| bytes.get(..whole?));
+        if let Some(bytes) = at_hand {
+            self.encode(|sink| write_all(sink, bytes))?;
+        } else {
+            let mut chunk = vec![0; CHUNK.min(whole.unwrap_or(CHUNK))];
+            let mut at = extent.start;
+            while at < extent.end() {
+                let left = usize::try_from(extent.end() - at).unwrap_or(CHUNK);
+                let room = left.min(chunk.len());
+                let read = read_at(source.file, &mut chunk[..room], at)
+                    .map_err(Error::io(from, "read"))?;
+                if read == 0 {
+                    return Err(Error::io(from, "read")(changed()));
+                }
+                self.encode(|sink| write_all(sink, &chunk[..read]))?;
+                at += read as u64;
+            }
+        }
+        self.encode(|sink| write_all(sink, b"\n"))
+    }
+
+    /// Copies the header in `extent`, and notes in it that the file was repaired (F9). Holds the header.
+    pub(crate) fn repaired_header(
+        &mut self,
+        from: &Path,
+        source: &Source<'_>,
+        extent: Extent,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let record = scan_again(source.file, extent).map_err(Error::io(from, "read"))?;
+        let bytes = source.part(extent).map_err(Error::io(from, "read"))?;
+        let stored = StoredEntry {
+            bytes: &bytes,
+            record: &record,
+        };
+        self.encode(|sink| stored.encode_repaired(at, sink).map(|_| ()))
+    }
+
+    /// Copies the record in `extent` with `parent` as its `parent_id`, every other byte as it is. Holds the record.
+    ///
+    /// A record without CRC gets one if `seal` says so.
     pub(crate) fn relinked(
         &mut self,
-        bytes: &[u8],
-        record: &Record,
+        from: &Path,
+        source: &Source<'_>,
+        extent: Extent,
         parent: Option<&EntryId>,
+        seal: bool,
     ) -> Result<(), Error> {
-        let stored = StoredEntry { bytes, record };
-        let done = stored.encode_with_parent(parent, &mut self.storage);
-        done.map(drop).map_err(|error| self.refused(error))
-    }
-
-    /// Copies a header and notes in it that the file was repaired.
-    pub(crate) fn header_repaired(&mut self, bytes: &[u8], record: &Record) -> Result<(), Error> {
-        let stored = StoredEntry { bytes, record };
-        let done = stored.encode_repaired(SystemClock::new().now(), &mut self.storage);
-        done.map(drop).map_err(|error| self.refused(error))
-    }
-
-    /// What a failed write is.
-    pub(crate) fn refused(&self, error: WriteError<io::Error>) -> Error {
-        let source = match error {
-            WriteError::Io(source) => source,
-            other => io::Error::other(other.to_string()),
+        let read = |source: &Source<'_>| -> io::Result<(Record, Vec<u8>)> {
+            let record = scan_again(source.file, extent)?;
+            Ok((record, source.part(extent)?.into_owned()))
         };
-        self.failed("write", source)
+        let (record, bytes) = read(source).map_err(Error::io(from, "read"))?;
+        if seal || record.has_crc {
+            let stored = StoredEntry {
+                bytes: &bytes,
+                record: &record,
+            };
+            return self.encode(|sink| stored.encode_with_parent(parent, sink).map(|_| ()));
+        }
+        let value = serde_json::to_vec(&parent)
+            .map_err(|error| Error::io(&self.path, "write")(error.into()))?;
+        let (before, member, after): (_, &[u8], _) = if record.parent.is_empty() {
+            let (body, brace) = bytes.split_at(bytes.len().saturating_sub(1));
+            (body, b",\"parent_id\":", brace)
+        } else {
+            let start = record.parent.start as usize;
+            let end = start + record.parent.len as usize;
+            (&bytes[..start], b"", &bytes[end..])
+        };
+        self.encode(|sink| {
+            [before, member, &value, after, b"\n"]
+                .into_iter()
+                .try_for_each(|piece| write_all(sink, piece))
+        })
     }
+}
 
-    /// Makes everything durable.
-    pub(crate) fn sync(&mut self) -> Result<(), Error> {
-        use sessionlog_core::journal::Storage;
-        let synced = self.storage.sync();
-        synced.map_err(|e| self.failed("sync", e))
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let done = sessionlog_core::json::write::write_all(&mut self.storage, bytes);
-        done.map_err(|error| self.refused(error))
-    }
-
-    fn failed(&self, op: &'static str, source: io::Error) -> Error {
-        Error::io(self.path, op)(source)
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What made the copy fail counts; that it may stay behind does not.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }

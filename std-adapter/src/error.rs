@@ -164,6 +164,15 @@ pub enum Error {
         /// The session's file.
         path: PathBuf,
     },
+    /// Several entries share an id in such a way that a copy would not mean the same.
+    #[error(
+        "{}: entries share an id so that a copy would not mean the same; nothing was changed, and it can be read as it is",
+        path.display()
+    )]
+    RepeatedIds {
+        /// The session's file.
+        path: PathBuf,
+    },
     /// The system names no place for the user's data.
     #[error("no home directory is known: set SESSIONLOG_DIR to a directory for the sessions")]
     NoDataDir,

@@ -231,6 +231,13 @@ impl SessionLog {
         &self.leaves
     }
 
+    /// Number of leaves without target: they are passed over (F12).
+    #[must_use]
+    pub fn dangling_leaves(&self) -> u64 {
+        let dangling = self.leaves.iter().filter(|leaf| leaf.node.is_none());
+        dangling.count() as u64
+    }
+
     /// Number of nodes.
     #[must_use]
     pub fn node_count(&self) -> u32 {

@@ -164,16 +164,16 @@ fn what_was_copied_is_inherited() {
 #[test]
 fn beginnings_of_long_texts() {
     for unit in ["a", "é", "\\n", "\\u00e9", "\\ud83d\\ude00", "😀", "\\\\"] {
-        let text = unit.repeat(500);
-        let whole: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
-        let log = log(&[HEADER.into(), user("a", None, &text)]);
-        for chars in [0, 1, 79, 80, 500, 600] {
-            let expected: String = whole.chars().take(chars).collect();
-            assert_eq!(
-                log.first_text(0, chars).unwrap().unwrap(),
-                expected,
-                "{unit}"
-            );
+        // Wherever the cut falls in a character.
+        for shift in 0..12 {
+            let text = "a".repeat(shift) + &unit.repeat(500);
+            let whole: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
+            let log = log(&[HEADER.into(), user("a", None, &text)]);
+            for chars in [0, 1, 79, 80, 500, 600] {
+                let expected: String = whole.chars().take(chars).collect();
+                let found = log.first_text(0, chars).unwrap().unwrap();
+                assert_eq!(found, expected, "{unit} {shift} {chars}");
+            }
         }
     }
 }

@@ -1,18 +1,21 @@
-//! A damaged session made sound; the original is kept.
+//! A damaged session made whole, its original kept.
 
 use crate::{
-    Error, FileStorage, SessionLog, SystemClock,
-    copy::Copy,
-    files,
-    lock::open_for_writing,
+    Error, SessionLog, SystemClock,
+    clock::timestamp_of,
+    copy::NewFile,
+    files::{self, Open},
+    lock::open_locked,
     reader::{Problem, name_of},
     scan::scan,
 };
+use serde::Serialize;
 use sessionlog_core::{
-    EntryId, Timestamp,
+    Clock, EntryId, Timestamp,
+    json::write::write_all,
     record::{Header, Kind},
     recovery::{Event, Found},
-    time::Clock,
+    replay::{Forward, Table},
 };
 use std::{
     fs::{self, File},
@@ -20,342 +23,310 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
+use uuid::Uuid;
+
+/// Names that are tried for the original, should several repairs come within one second.
+const MAX_NAMES: u32 = 1000;
 
 /// What [`repair`] did.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repaired {
-    /// Where the original is; `None` when there was nothing to repair, and nothing was written.
+    /// Where the original is kept; `None` if there was nothing to repair, and nothing was written.
     pub original: Option<PathBuf>,
-    /// Entries in the file now.
+    /// Entries of the session, as it is now.
     pub entries: u64,
     /// Corrupt lines that were left out, but for what was salvaged from them.
     pub corrupt: u64,
-    /// Entries salvaged from them.
+    /// Records that shared a line with damage and stand on a line of their own now.
     pub salvaged: u64,
     /// Bytes of a torn tail that were left out.
     pub torn_bytes: u64,
-    /// Entries whose lost parent was replaced by the one that stands in for it (F15).
+    /// Entries that name another parent now: the one that they named is lost, and this one stands in for it (F15).
     pub relinked: u64,
-    /// Leaves without target that were left out: readers that know only the last leaf would find nothing.
+    /// Leaves without target that were left out: readers that know only "the last leaf wins" would find nothing.
     pub dropped_leaves: u64,
-    /// The header was lost or missing, and a new one was made.
+    /// The header was lost or missing, and is made anew: id from the file's name, time from the first entry, no directory.
     pub header_made: bool,
-    /// What cannot be repaired: parents that are nowhere.
+    /// The last leaf does not name the tip: readers that know only "the last leaf wins" see another branch,
+    /// until the next turn ends.
+    pub unmarked_tip: bool,
+    /// What cannot be repaired, in the file as it is now: parents that are nowhere.
     pub remaining: Vec<Problem>,
 }
 
-/// Writes a sound file in place of the session at `path`, and keeps the original beside it, as
-/// `NAME.damaged-TIMESTAMP`. At no moment is there no session at `path`; the new file is durable when this returns.
+/// Makes the session in the file at `path` whole, so that every reader reads of it what can be read.
 ///
-/// Every valid record stays, byte for byte, each on a line of its own; the header notes the repair when something was lost. The context is the same as before, also for
-/// readers that do not know our reading rules for damage.
+/// All valid records are kept, byte for byte and in their order, each on a line of its own. Bytes that are none are left
+/// out. An entry whose parent is lost in damage, and which the rules link to another one, names that one; a header that is lost is
+/// made anew; leaves without target are left out. What the session says, its branches and its context, stays the same:
+/// that is checked before the new file takes the old one's place. At every moment there is a session at `path`.
+/// The original stays beside it, as `<file>.damaged-<time>`. Readers that have the file open read on in the original.
 ///
-/// Errors: [`Error::Locked`] while somebody writes, otherwise as [`SessionLog::open`]; the session is as it was then.
+/// Sums that leaves and compactions carry stay as they are: they also count what was lost, and what was lost was spent.
+/// The header of a session of ours notes that, as `repaired` (F9).
+///
+/// # Errors
+/// Those of [`SessionLog::open`] and of [`open_for_writing`](crate::open_for_writing); [`Error::RepeatedIds`] when several entries
+/// share an id in such a way that the repaired file would not mean the same. The original is then untouched.
 pub fn repair(path: &Path) -> Result<Repaired, Error> {
-    let (file, lock) = open_for_writing(path)?;
-    let metadata = file.metadata().map_err(Error::io(path, "read"))?;
-    let reading = file.try_clone().map_err(Error::io(path, "open"))?;
-    let log = SessionLog::read(path.to_owned(), reading, metadata.len(), |_, _| {})?;
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let (file, _lock) = open_locked(&real, Open::Write)?;
+    let metadata = file.metadata().map_err(Error::io(&real, "open"))?;
+    let mut plan = Plan::new();
+    let handle = file.try_clone().map_err(Error::io(&real, "open"))?;
+    let log = SessionLog::read(real.clone(), handle, metadata.len(), |forward, found| {
+        plan.take(forward, found);
+    })?;
+    let last_leaf = log.leaves().iter().rev().find(|leaf| leaf.node.is_some());
     let mut done = Repaired {
         entries: log.entry_count(),
-        header_made: log.header().is_none(),
+        unmarked_tip: last_leaf.is_some_and(|leaf| leaf.node != log.tip()),
         ..Repaired::default()
     };
-    if log.problem_count() == 0
-        && log.warning_count() == 0
-        && !log.is_unended()
-        && !done.header_made
-    {
+    if log.problem_count() + log.warning_count() == plan.missing_parents {
+        done.remaining = log.warnings().to_vec();
         return Ok(done);
     }
-    let draft = beside(path, "repair");
-    let written = create(&draft)
-        .and_then(|made| write(&mut done, &log, &file, &draft, made))
-        .and_then(|()| replace(path, &draft));
-    match written {
-        Ok(original) => done.original = Some(original),
-        Err(error) => {
-            // The failure is what counts; the draft is of no use to anybody.
-            let _ = fs::remove_file(&draft);
-            return Err(error);
-        }
+    let mut name = real.as_os_str().to_owned();
+    name.push(format!(".repair-{}", Uuid::now_v7()));
+    let beside = PathBuf::from(name);
+    let created = files::create_new(&beside).map_err(Error::io(&beside, "create"))?;
+    let mut copy = NewFile::new(beside, created)?;
+    if log.head().extent.is_none() {
+        let modified = metadata.modified().map(timestamp_of).unwrap_or_default();
+        write_header(&mut copy, &log, &plan, modified)?;
+        done.header_made = true;
     }
-    drop(lock);
-    let again = SessionLog::open(path)?;
-    done.entries = again.entry_count();
-    done.remaining = [again.problems(), again.warnings()].concat();
+    let note = plan.totals && losses_to_note(&log);
+    copy_records(&mut copy, &log, &file, note, &mut done)?;
+    let after = check(&mut copy, &log)?;
+    copy.sync()?;
+    done.entries = after.entry_count();
+    done.remaining = after.warnings().to_vec();
+    done.original = Some(put_in_place(&mut copy, &real)?);
     Ok(done)
 }
 
-/// A name beside the session that no session has.
-fn beside(path: &Path, what: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    let now = SystemClock::new()
-        .now()
-        .to_string()
-        .replace([':', '-', '.'], "");
-    name.push(format!(".{what}-{now}"));
-    path.with_file_name(name)
+/// What has to be known of the whole file before the first line is written.
+struct Plan {
+    /// Every entry has a CRC: our writer wrote them.
+    sealed: bool,
+    /// An entry without a parent id follows another by file order (F14).
+    linear: bool,
+    /// There are totals (F19).
+    totals: bool,
+    missing_parents: u64,
+    nodes: u32,
+    first_time: Option<Timestamp>,
 }
 
-fn create(draft: &Path) -> Result<File, Error> {
-    files::create_new(draft).map_err(Error::io(draft, "create"))
+impl Plan {
+    fn new() -> Self {
+        Plan {
+            sealed: true,
+            linear: false,
+            totals: false,
+            missing_parents: 0,
+            nodes: 0,
+            first_time: None,
+        }
+    }
+
+    /// Takes a record that `forward` has just taken.
+    fn take(&mut self, forward: &Forward<crate::reader::Nodes>, found: &Found<'_>) {
+        let record = found.record;
+        if found.header_place && record.kind == Kind::Session {
+            return;
+        }
+        self.sealed &= record.has_crc;
+        self.totals |= record.totals.is_some();
+        self.first_time = self.first_time.or(record.timestamp);
+        if let Some(node) = forward.table.get(self.nodes) {
+            self.nodes += 1;
+            let names_none = record.parent_id.is_none();
+            self.linear |= names_none && node.parent.is_some();
+            self.missing_parents += u64::from(!names_none && node.parent.is_none());
+        }
+    }
 }
 
-fn write(
-    done: &mut Repaired,
+/// A header as a foreign writer's: ours would say that nothing follows by file order (F14).
+#[derive(Serialize)]
+struct ForeignHeader<'a> {
+    r#type: &'a str,
+    version: u64,
+    id: &'a str,
+    timestamp: Timestamp,
+    cwd: &'a str,
+    parent_session: Option<&'a str>,
+}
+
+fn write_header(
+    copy: &mut NewFile,
     log: &SessionLog,
-    file: &File,
-    draft: &Path,
-    made: File,
+    plan: &Plan,
+    modified: Timestamp,
 ) -> Result<(), Error> {
-    let mut copy = Copy {
-        storage: FileStorage::new(made).map_err(Error::io(draft, "open"))?,
-        path: draft,
-    };
-    if done.header_made {
-        make_header(&mut copy, log)?;
-    }
-    let mut next_node = 0;
-    scan(log.path(), file, log.bytes(), |event, _| {
-        match event {
-            Event::Corrupt(_) => done.corrupt += 1,
-            Event::Torn { extent, .. } => done.torn_bytes = extent.len,
-            Event::Record(found) => {
-                done.salvaged += u64::from(found.salvaged);
-                copy_record(&mut copy, done, log, file, found, &mut next_node)?;
-            }
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    copy.sync()
-}
-
-fn copy_record(
-    copy: &mut Copy<'_>,
-    done: &mut Repaired,
-    log: &SessionLog,
-    file: &File,
-    found: &Found<'_>,
-    next_node: &mut u32,
-) -> Result<(), Error> {
-    let record = found.record;
-    if found.header_place && record.kind == Kind::Session {
-        let marked = log.header().is_some_and(|header| header.repaired.is_some());
-        // Only our own totals can count what was lost.
-        if log.health().corrupt == 0 || marked || !log.head().ours {
-            return copy.verbatim(file, found.extent);
-        }
-        return copy.header_repaired(&log.read_extent(found.extent)?, record);
-    }
-    if record.kind == Kind::Leaf {
-        let target = log
-            .leaves()
-            .binary_search_by_key(&found.extent.start, |leaf| leaf.extent.start);
-        if target.is_ok_and(|index| log.leaves()[index].node.is_none()) {
-            done.dropped_leaves += 1;
-            return Ok(());
-        }
-        return copy.verbatim(file, found.extent);
-    }
-    let index = *next_node;
-    *next_node += 1;
-    let parent = log.node(index).and_then(|node| node.parent);
-    let parent = parent.and_then(|parent| EntryId::try_from(log.node(parent)?.id?).ok());
-    // With a header of ours a parent that is only implied (F14) would not be any more.
-    let implied = record.parent_id.is_none() && !done.header_made;
-    if parent.is_none() || parent == record.parent_id || implied {
-        return copy.verbatim(file, found.extent);
-    }
-    done.relinked += 1;
-    let bytes = log.read_extent(found.extent)?;
-    copy.relinked(&bytes, record, parent.as_ref())
-}
-
-/// A header in place of the one that is lost: the id is the file's name.
-fn make_header(copy: &mut Copy<'_>, log: &SessionLog) -> Result<(), Error> {
-    let first = log.nodes().find_map(|node| node.timestamp);
     let id = name_of(log.path());
-    let header = Header {
+    let timestamp = plan.first_time.unwrap_or(modified);
+    if plan.sealed && !plan.linear {
+        let header = Header {
+            id: &id,
+            timestamp,
+            cwd: "",
+            parent_session: None,
+            branch_name: None,
+            fork_point: None,
+        };
+        return copy.encode(|sink| header.encode(sink)).map(|_| ());
+    }
+    let header = ForeignHeader {
+        r#type: "session",
+        version: 1,
         id: &id,
-        timestamp: first.unwrap_or(Timestamp::from_unix_ms(0)),
+        timestamp,
         cwd: "",
         parent_session: None,
-        branch_name: None,
-        fork_point: None,
     };
-    let written = header.encode(&mut copy.storage);
-    written.map(drop).map_err(|error| copy.refused(error))
+    let line = serde_json::to_string(&header)
+        .map_err(|error| Error::io(copy.path(), "write")(error.into()))?;
+    copy.encode(|sink| write_all(sink, (line + "\n").as_bytes()))
 }
 
-/// Puts the draft in the session's place, and keeps the original under another name.
-fn replace(path: &Path, draft: &Path) -> Result<PathBuf, Error> {
-    let kept = beside(path, "damaged");
-    match fs::hard_link(path, &kept) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Error::io(&kept, "keep the original as")(error));
+fn copy_records(
+    copy: &mut NewFile,
+    log: &SessionLog,
+    file: &File,
+    note: bool,
+    done: &mut Repaired,
+) -> Result<(), Error> {
+    let from = log.path();
+    let (mut nodes, mut leaves) = (0u32, 0usize);
+    scan(from, file, log.bytes(), |event, source| {
+        let found = match event {
+            Event::Record(found) => found,
+            Event::Corrupt(_) => {
+                done.corrupt += 1;
+                return Ok(ControlFlow::Continue(()));
+            }
+            Event::Torn { extent, .. } => {
+                done.torn_bytes = extent.len;
+                return Ok(ControlFlow::Continue(()));
+            }
+        };
+        let record = found.record;
+        let is_header = log.head().extent == Some(found.extent);
+        if is_header && note {
+            let now = SystemClock::new().now();
+            copy.repaired_header(from, source, found.extent, now)?;
+            return Ok(ControlFlow::Continue(()));
         }
-        // Where there are no hard links, a copy.
-        Err(_) => {
-            let mut copy = files::create_new(&kept).map_err(Error::io(&kept, "create"))?;
-            File::open(path)
-                .and_then(|mut original| io::copy(&mut original, &mut copy))
-                .and_then(|_| copy.sync_all())
-                .map_err(Error::io(&kept, "keep the original as"))?;
+        if record.kind == Kind::Leaf {
+            let dangling = log
+                .leaves()
+                .get(leaves)
+                .is_none_or(|leaf| leaf.node.is_none());
+            leaves += 1;
+            if dangling {
+                done.dropped_leaves += 1;
+                return Ok(ControlFlow::Continue(()));
+            }
+        }
+        done.salvaged += u64::from(found.salvaged);
+        let mut parent = None;
+        if record.kind != Kind::Leaf && !is_header {
+            parent = log.node(nodes).and_then(|node| log.node(node.parent?)?.id);
+            nodes += 1;
+        }
+        match (&record.parent_id, parent) {
+            // Its parent bears another id: a bridge (F15).
+            (Some(named), Some(parent)) if named.as_str() != parent => {
+                let parent = EntryId::try_from(parent).ok();
+                // Without a CRC where it had none: one would change where the linear prefix ends (F14).
+                copy.relinked(from, source, found.extent, parent.as_ref(), false)?;
+                done.relinked += 1;
+            }
+            _ => copy.verbatim(from, source, found.extent)?,
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Corrupt lines are left out of a file of ours, and its header does not say so yet.
+///
+/// That matters where totals count what was in them.
+fn losses_to_note(log: &SessionLog) -> bool {
+    let noted = log.header().is_some_and(|header| header.repaired.is_some());
+    log.health().corrupt > 0 && log.head().ours && !noted
+}
+
+/// Reads the copy, which shows that it is whole and means the same.
+fn check(copy: &mut NewFile, log: &SessionLog) -> Result<SessionLog, Error> {
+    let (file, bytes) = copy.written()?;
+    let after = SessionLog::read(copy.path().to_owned(), file, bytes, |_, _| {})?;
+    let parent = |log: &SessionLog, index| log.node(index).and_then(|node| node.parent);
+    let same = after.health().is_clean()
+        && after.node_count() == log.node_count()
+        && after.tip() == log.tip()
+        && after.context() == log.context()
+        && (0..log.node_count()).all(|index| parent(&after, index) == parent(log, index));
+    if same {
+        Ok(after)
+    } else {
+        Err(Error::RepeatedIds {
+            path: log.path().to_owned(),
+        })
+    }
+}
+
+/// Gives the original a second name and the copy its first one. Gives that second name.
+fn put_in_place(copy: &mut NewFile, real: &Path) -> Result<PathBuf, Error> {
+    let original = keep_original(real)?;
+    fs::rename(copy.path(), real).map_err(|source| {
+        let _ = fs::remove_file(&original);
+        Error::io(real, "replace")(source)
+    })?;
+    copy.keep();
+    files::sync_dir(&files::dir_of(real))?;
+    Ok(original)
+}
+
+fn keep_original(real: &Path) -> Result<PathBuf, Error> {
+    let now = SystemClock::new().now().to_string();
+    let time: String = now.chars().filter(|c| !"-:".contains(*c)).collect();
+    let time = time.split('.').next().unwrap_or_default();
+    let mut beside = PathBuf::new();
+    for try_number in 1..=MAX_NAMES {
+        let mut name = real.as_os_str().to_owned();
+        name.push(format!(".damaged-{time}Z"));
+        if try_number > 1 {
+            name.push(format!("-{try_number}"));
+        }
+        beside = name.into();
+        match fs::hard_link(real, &beside) {
+            Ok(()) => return Ok(beside),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // Some file systems know no hard links.
+            Err(_) => match files::create_new(&beside) {
+                Ok(kept) => return copy_original(real, &beside, kept).map(|()| beside),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io(&beside, "create")(error)),
+            },
         }
     }
-    fs::rename(draft, path).map_err(Error::io(path, "replace"))?;
-    files::sync_dir(&files::dir_of(path))?;
-    Ok(kept)
+    Err(Error::AlreadyExists { path: beside })
+}
+
+fn copy_original(real: &Path, beside: &Path, mut kept: File) -> Result<(), Error> {
+    let copied = File::open(real)
+        .and_then(|mut original| io::copy(&mut original, &mut kept))
+        .and_then(|_| kept.sync_all());
+    copied.map_err(|error| {
+        let _ = fs::remove_file(beside);
+        Error::io(beside, "write")(error)
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::verify;
-
-    fn message(id: &str, parent: Option<&str>) -> String {
-        let parent = serde_json::to_string(&parent).unwrap();
-        format!(
-            r#"{{"type":"message","id":"{id}","parent_id":{parent},"timestamp":"2026-05-22T12:00:00Z","message":{{"role":"user","content":[]}}}}"#
-        )
-    }
-
-    const HEADER: &str = r#"{"type":"session","version":1,"id":"s","writer":"sessionlog/1"}"#;
-
-    fn file(lines: &[&str]) -> (tempfile::TempDir, PathBuf) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("s.jsonl");
-        fs::write(&path, lines.concat()).unwrap();
-        (dir, path)
-    }
-
-    fn context(path: &Path) -> Vec<String> {
-        let log = SessionLog::open(path).unwrap();
-        let context = log.context();
-        let all = context.summary.into_iter().chain(context.messages);
-        all.map(|i| log.node(i).unwrap().id.unwrap().to_owned())
-            .collect()
-    }
-
-    #[test]
-    fn damage_goes_and_the_context_stays() {
-        let (one, two, three) = (
-            message("a", None),
-            message("b", Some("a")),
-            message("c", Some("lost")),
-        );
-        let leaf = r#"{"type":"leaf","id":"leaf-9","entry_id":"nowhere"}"#;
-        let text = [
-            HEADER,
-            "\n",
-            &one,
-            "\n",
-            "{\"type\":\"mess",
-            &two,
-            "\n",
-            "rubbish\n",
-            leaf,
-            "\n",
-            &three,
-            "\n",
-            "{\"torn",
-        ];
-        let (dir, path) = file(&text);
-        let before = context(&path);
-        assert_eq!(before, ["a", "b", "c"]);
-        let done = repair(&path).unwrap();
-        assert_eq!(
-            (
-                done.corrupt,
-                done.salvaged,
-                done.torn_bytes,
-                done.relinked,
-                done.dropped_leaves
-            ),
-            (2, 1, 6, 1, 1)
-        );
-        assert!(done.remaining.is_empty() && !done.header_made);
-        assert_eq!(
-            fs::read_to_string(done.original.unwrap()).unwrap(),
-            text.concat()
-        );
-        assert_eq!(context(&path), before);
-        assert!(verify(&path).unwrap().is_sound());
-        let now = fs::read_to_string(&path).unwrap();
-        let (header, rest) = now.split_once('\n').unwrap();
-        assert!(
-            header.starts_with(HEADER.trim_end_matches('}')) && header.contains("\"repaired\"")
-        );
-        assert!(rest.starts_with(&[&one, "\n", &two, "\n"].concat()));
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let mode = fs::metadata(&path).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600);
-        }
-        assert!(repair(&path).unwrap().original.is_none());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
-    }
-
-    #[test]
-    fn a_lost_header_is_made_anew_and_implied_parents_named() {
-        let (a, b) = (message("a", None), message("b", None));
-        let (_dir, path) = file(&["\u{0}\n", &a, "\n", &b, "\n"]);
-        assert_eq!(context(&path), ["a", "b"]);
-        let done = repair(&path).unwrap();
-        assert!(done.header_made);
-        assert_eq!(done.relinked, 1);
-        let log = SessionLog::open(&path).unwrap();
-        assert_eq!(log.header().unwrap().id, "s");
-        assert_eq!(log.header().unwrap().timestamp, "2026-05-22T12:00:00.000Z");
-        assert_eq!(context(&path), ["a", "b"]);
-    }
-
-    #[test]
-    fn a_foreign_file_stays_as_it_is_but_for_the_damage() {
-        let (a, b) = (message("a", None), message("b", None));
-        let header = r#"{"type":"session","version":1,"id":"s"}"#;
-        let (_dir, path) = file(&[header, "\n", &a, "\n", "x\n", &b]);
-        repair(&path).unwrap();
-        let expected = [header, "\n", &a, "\n", &b, "\n"].concat();
-        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
-    }
-
-    #[test]
-    fn what_was_spent_stays_spent_when_its_entry_is_lost() {
-        use crate::{NewSession, Session, SessionStore};
-        use sessionlog_core::{journal::Options, record::Verbatim};
-        let dir = tempfile::tempdir().unwrap();
-        let store = SessionStore::at(dir.path());
-        let mut session =
-            Session::create(&store, &NewSession::default(), Options::default()).unwrap();
-        for n in 1..4 {
-            let answer = format!(r#"{{"role":"assistant","usage":{{"input_tokens":{n}}}}}"#);
-            session.append(&Verbatim(answer.as_bytes())).unwrap();
-            session.end_turn().unwrap();
-        }
-        let path = session.path().to_owned();
-        drop(session);
-        let text = fs::read_to_string(&path).unwrap();
-        fs::write(&path, text.replace("tokens\":2}", "tokens\":9}")).unwrap();
-        assert!(!verify(&path).unwrap().is_sound());
-        assert_eq!(repair(&path).unwrap().corrupt, 1);
-        let found = verify(&path).unwrap();
-        assert!(found.is_sound());
-        assert!(!found.problems.is_empty() && found.problems.iter().all(|p| p.kind.is_note()));
-        let session = Session::open(&path, Options::default()).unwrap();
-        assert_eq!(session.spent().usage.input_tokens, 6);
-        assert_eq!(context(&path), ["msg-1", "msg-5"]);
-    }
-
-    #[test]
-    fn nobody_repairs_what_is_being_written() {
-        let (_dir, path) = file(&[HEADER, "\n", "x\n"]);
-        let held = open_for_writing(&path).unwrap();
-        assert!(matches!(repair(&path), Err(Error::Locked { .. })));
-        drop(held);
-        assert_eq!(repair(&path).unwrap().corrupt, 1);
-    }
-}
+#[path = "repair_tests.rs"]
+mod tests;

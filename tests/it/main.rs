@@ -6,6 +6,8 @@ mod corpus;
 mod examples;
 /// The framer and the reference reader on generated files.
 mod framing;
+/// Repair, copy and check of damaged files, against the reference reader.
+mod repair;
 /// Forward and reverse replay against each other and against the reference reader.
 mod replay;
 /// What a session records of itself, against the reference reader.

@@ -133,6 +133,16 @@ impl SessionLog {
         }))
     }
 
+    /// The file, as it was opened.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where a node's record lies.
+    pub(crate) fn extent(&self, index: u32) -> Result<Extent, Error> {
+        self.kept(index).map(|kept| kept.extent)
+    }
+
     fn kept(&self, index: u32) -> Result<&Kept, Error> {
         let kept = self.nodes.kept(index);
         kept.ok_or_else(|| Error::NoSuchEntry {
