@@ -140,7 +140,7 @@ pub fn our_context(path: &Path) -> Value {
     our_json(path, "context")
 }
 
-/// Our tree's tip and, of each branch that ends without a child, tip, fork point and depth.
+/// Our tree's tip, and tip, fork point and depth of each branch.
 pub fn our_tree(path: &Path) -> (Option<String>, Vec<Branch>) {
     let all = our_json(path, "tree");
     let text = |v: &Value| v.as_str().map(str::to_owned);
@@ -206,6 +206,15 @@ pub fn opi_tip(path: &Path) -> Option<String> {
     SessionTree::from_entries(&entries)
         .active_tip()
         .map(str::to_owned)
+}
+
+/// Our branches that end: where a leaf has moved the tip inside a branch (F12) we list that stretch too, as the active
+/// one; opi does not.
+pub fn our_ends(path: &Path) -> Vec<Branch> {
+    let (tip, mut branches) = our_tree(path);
+    let theirs = opi_branches(path);
+    branches.retain(|branch| Some(&branch.0) != tip.as_ref() || theirs.contains(branch));
+    branches
 }
 
 /// opi's branches that end without a child; opi lists fork points as branches too.
