@@ -72,8 +72,8 @@ pub struct Plan {
     pub first_kept: EntryId,
     /// Estimated tokens of the context now.
     pub tokens_before: u64,
-    /// The journal's length when this was planned: it is stale after anything else was appended.
-    at: u64,
+    /// The journal's changes when this was planned: it is stale after any other.
+    at: u32,
 }
 
 /// A log that is open for writing. `N` bounds the messages among which a compaction can choose its cut.
@@ -93,6 +93,8 @@ pub struct Journal<S, C, const N: usize> {
     /// Where the acknowledged entries end.
     saved_end: u64,
     tail: write::Tail,
+    /// Entries written and turns undone, so that a plan knows whether it is stale.
+    changes: u32,
 }
 
 impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
@@ -115,6 +117,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             end: 0,
             saved_end: 0,
             tail: write::Tail::Whole,
+            changes: 0,
         };
         if journal.storage.seek(embedded_io::SeekFrom::End(0))? != 0 {
             return Err(JournalError::NotEmpty);
@@ -158,15 +161,16 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         let checked = tee.finish();
         let len = match written {
             Ok(len) => len,
-            Err(error) => return Err(self.undo_append(start, JournalError::from(error))),
+            Err(error) => return Err(self.undo_append(start, sequence, JournalError::from(error))),
         };
         match checked {
             Ok(record) => self.state.append(&record, &id, start, sequence),
             Err(fault) => {
-                return Err(self.undo_append(start, JournalError::NotAMessage(fault)));
+                return Err(self.undo_append(start, sequence, JournalError::NotAMessage(fault)));
             }
         }
         self.unsaved = self.unsaved.saturating_add(1);
+        self.changes = self.changes.wrapping_add(1);
         self.end = start.saturating_add(len).saturating_add(1);
         if self.options.durability == Durability::Entry {
             self.acknowledge(true)?;
@@ -229,7 +233,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             cut,
             first_kept,
             tokens_before,
-            at: self.end,
+            at: self.changes,
         })
     }
 
@@ -243,7 +247,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         plan: &Plan,
         summary: &str,
     ) -> Result<EntryId, JournalError<S::Error>> {
-        if plan.at != self.end {
+        if plan.at != self.changes {
             return Err(JournalError::StalePlan);
         }
         self.mend_tail()?;
@@ -268,8 +272,12 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         };
         match entry.encode(&mut self.storage) {
             Ok(len) => self.end = self.end.saturating_add(len).saturating_add(1),
-            Err(error) => return Err(self.roll_back(error.into())),
+            Err(error) => {
+                self.state.books.sequence = sequence;
+                return Err(self.roll_back(error.into()));
+            }
         }
+        self.changes = self.changes.wrapping_add(1);
         self.state.books = books;
         if self.state.wants_leaf() {
             self.write_leaf(&id)?;
@@ -305,7 +313,11 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             .write_leaf(target)
             .and_then(|leaf| self.acknowledge(true).map(|()| leaf));
         if written.is_err() {
+            let sequence = self.state.books.sequence;
             self.state = before;
+            if self.tail == write::Tail::Torn {
+                self.state.books.sequence = sequence;
+            }
         }
         written
     }

@@ -63,6 +63,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             end,
             saved_end: end,
             tail,
+            changes: 0,
         };
         Ok((journal, resumed))
     }

@@ -2,7 +2,7 @@
 
 use super::{Journal, JournalError, Storage};
 use crate::{
-    id::{EntryId, IdKind},
+    id::{EntryId, IdKind, Sequence},
     record::{Fault, Kind, LeafEntry, Limits, Record, RecordScanner},
     time::Clock,
 };
@@ -54,10 +54,14 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         match leaf.encode(&mut self.storage) {
             Ok(len) => {
                 self.end = self.end.saturating_add(len).saturating_add(1);
+                self.changes = self.changes.wrapping_add(1);
                 self.state.books = books;
                 Ok(id)
             }
-            Err(error) => Err(self.roll_back(error.into())),
+            Err(error) => {
+                self.state.books.sequence = books.sequence;
+                Err(self.roll_back(error.into()))
+            }
         }
     }
 
@@ -83,15 +87,20 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     pub(super) fn undo_append(
         &mut self,
         start: u64,
+        sequence: Sequence,
         error: JournalError<S::Error>,
     ) -> JournalError<S::Error> {
+        let before = core::mem::replace(&mut self.state.books.sequence, sequence);
         if matches!(error, JournalError::Io(_) | JournalError::WriteZero) {
             return self.roll_back(error);
         }
         self.end = start;
         self.tail = Tail::Torn;
         match self.storage.truncate(start) {
-            Ok(true) => self.tail = Tail::Whole,
+            Ok(true) => {
+                self.tail = Tail::Whole;
+                self.state.books.sequence = before;
+            }
             Ok(false) => {}
             Err(e) => return self.roll_back(JournalError::Io(e)),
         }
@@ -106,6 +115,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
 
     /// Drops what was appended since the last acknowledgement, in storage and memory.
     pub fn abandon_turn(&mut self) {
+        self.changes = self.changes.wrapping_add(1);
         let sequence = self.state.books.sequence;
         self.state.books = self.saved.clone();
         self.state.window.pop(self.unsaved);
@@ -117,6 +127,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             Ok(false) | Err(_) => {
                 // Whole entries may stay behind, unacknowledged: their numbers are not given again.
                 self.state.books.sequence = sequence;
+                self.saved.sequence = sequence;
                 Tail::Torn
             }
         };
