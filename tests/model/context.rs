@@ -16,7 +16,8 @@ pub fn json(model: &Model, bytes: &[u8]) -> Value {
             parent_session,
             ..
         } => json!({
-            "id": id, "version": 1, "timestamp": timestamp, "cwd": cwd, "parent_session": parent_session,
+            "id": id.clone().unwrap_or_default(), "version": 1, "timestamp": timestamp.clone().unwrap_or_default(),
+            "cwd": cwd.clone().unwrap_or_default(), "parent_session": parent_session,
         }),
         Header::Unsupported(_) => return json!({"refused": "version"}),
         Header::Empty => return json!({"refused": "empty"}),

@@ -12,3 +12,5 @@ mod read;
 mod record;
 /// Running the command.
 mod run;
+/// The conformance vectors.
+mod vectors;

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::format;
 use serde::Serialize;
-use sessionlog::{SessionInfo, SessionStore, sanitize};
+use sessionlog::{Error, SessionInfo, SessionLog, SessionStore, sanitize};
 use std::io::{self, IsTerminal as _};
 
 /// Columns of the session's first words in the question.
@@ -20,6 +20,11 @@ struct Deleted<'a> {
 
 pub(crate) fn run(args: &Delete, global: &Global, out: &mut Output) -> Result<(), Failure> {
     let path = super::find(&args.session.session, global)?;
+    // Only sessions are deleted, damaged and empty ones too.
+    match SessionLog::open(&path) {
+        Ok(_) | Err(Error::Empty { .. } | Error::UnsupportedVersion { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
     let info = SessionInfo::read(&path)?;
     if !args.yes {
         if !io::stdin().is_terminal() {

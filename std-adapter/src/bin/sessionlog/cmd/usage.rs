@@ -74,7 +74,14 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
         });
     }
     let (branch, file) = (scope(&report.branch), scope(&report.file));
-    out.render(|data, styles| usage::write(data, &branch, &file, styles))
+    out.render(|data, styles| usage::write(data, &branch, &file, styles))?;
+    if log.health().corrupt > 0 {
+        out.warn(format_args!(
+            "{} is damaged: what lost entries used is not in these figures; `sessionlog verify` tells more",
+            log.path().display()
+        ));
+    }
+    Ok(())
 }
 
 /// What people see of a section.
