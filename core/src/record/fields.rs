@@ -161,8 +161,16 @@ impl Fields {
             let member = self.reference.unwrap_or(Member::EntryId);
             return Err((Fault::Conflict(member), 0));
         }
-        if self.record.kind == Kind::Unknown {
+        let referring = match self.record.kind {
+            Kind::Session => Some(Member::ForkPoint),
+            Kind::Compaction => Some(Member::FirstKeptEntryId),
+            Kind::Leaf => Some(Member::EntryId),
+            Kind::Message | Kind::Unknown => None,
+        };
+        if self.reference != referring {
             self.record.reference = None;
+        }
+        if self.record.kind == Kind::Unknown {
             self.record.tokens_before = None;
             self.record.tokens_after = None;
         }

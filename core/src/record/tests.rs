@@ -295,6 +295,8 @@ fn faults_of_each_kind_f4_to_f7() {
     let escaped = "\\u0041".repeat(128);
     assert!(scan(format!(r#"{{"type":"note","id":"{escaped}"}}"#).as_bytes()).is_ok());
     assert!(scan(br#"{"type":"x","id":7,"parent_id":[],"entry_id":"a","fork_point":"b"}"#).is_ok());
+    let header = scan(br#"{"type":"session","entry_id":"a"}"#).unwrap();
+    assert_eq!(header.reference, None);
     assert!(scan(br#"{"type":"message","\u0069d":"a","parent_id":null,"message":{}}"#).is_ok());
 }
 
