@@ -102,7 +102,9 @@ fn wide((start, len): (usize, usize)) -> (u64, u64) {
 }
 
 fn time(text: &Option<String>) -> Option<Timestamp> {
-    text.as_deref().and_then(Timestamp::parse)
+    // F7: longer ones are texts, not times.
+    let text = text.as_deref().filter(|text| text.len() <= 128);
+    text.and_then(Timestamp::parse)
 }
 
 /// What the reference reader says.
