@@ -138,7 +138,7 @@ pub fn journal(input: &[u8]) {
     let step = usize::from(script.byte());
     let mut run = Run::begin(base, durability, cutting, step);
     // Each step reads the file with the plainest reader there is: more would only be slow.
-    for _ in 0..100 {
+    for _ in 0..60 {
         if script.0.is_empty() {
             break;
         }

@@ -93,6 +93,8 @@ pub struct Journal<S, C, const N: usize> {
     /// Where the acknowledged entries end.
     saved_end: u64,
     tail: write::Tail,
+    /// What stood after the acknowledged entries: the last one may lack its line end.
+    saved_tail: write::Tail,
     /// Entries written and turns undone, so that a plan knows whether it is stale.
     changes: u32,
 }
@@ -117,6 +119,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             end: 0,
             saved_end: 0,
             tail: write::Tail::Whole,
+            saved_tail: write::Tail::Whole,
             changes: 0,
         };
         if journal.storage.seek(embedded_io::SeekFrom::End(0))? != 0 {

@@ -63,6 +63,10 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             end,
             saved_end: end,
             tail,
+            saved_tail: match tail {
+                Tail::Unended => Tail::Unended,
+                Tail::Whole | Tail::Torn => Tail::Whole,
+            },
             changes: 0,
         };
         Ok((journal, resumed))

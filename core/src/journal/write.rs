@@ -23,20 +23,31 @@ pub(super) enum Tail {
 impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     /// F20, F28: makes the storage end where the log does.
     pub(super) fn mend_tail(&mut self) -> Result<(), JournalError<S::Error>> {
+        if self.tail == Tail::Torn && self.storage.truncate(self.end)? {
+            self.tail = self.tail_when_cut();
+        }
         let closing: &[u8] = match self.tail {
             Tail::Whole => return Ok(()),
             Tail::Unended => b"\n",
-            Tail::Torn if self.storage.truncate(self.end)? => b"",
             // The NUL makes sure that a failed record that lacks only its line end does not count after all.
             Tail::Torn => b"\0\n",
         };
-        if !closing.is_empty() {
-            crate::json::write::write_all(&mut self.storage, closing)?;
-            self.end = self.storage.seek(embedded_io::SeekFrom::End(0))?;
+        crate::json::write::write_all(&mut self.storage, closing)?;
+        self.end = self.storage.seek(embedded_io::SeekFrom::End(0))?;
+        if self.tail == Tail::Torn {
+            self.saved_end = self.end;
         }
         self.tail = Tail::Whole;
-        self.saved_end = self.end;
         Ok(())
+    }
+
+    /// What stands at the log's end once the storage has been cut there: at the last acknowledgement, what stood there then.
+    fn tail_when_cut(&self) -> Tail {
+        if self.end == self.saved_end {
+            self.saved_tail
+        } else {
+            Tail::Whole
+        }
     }
 
     /// Writes a leaf that names `tip`.
@@ -77,6 +88,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         if durable {
             self.saved = self.state.books.clone();
             self.saved_end = self.end;
+            self.saved_tail = Tail::Whole;
             self.unsaved = 0;
         }
         Ok(())
@@ -98,7 +110,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         self.tail = Tail::Torn;
         match self.storage.truncate(start) {
             Ok(true) => {
-                self.tail = Tail::Whole;
+                self.tail = self.tail_when_cut();
                 self.state.books.sequence = before;
             }
             Ok(false) => {}
@@ -123,7 +135,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         self.end = self.saved_end;
         // When the storage cannot be cut now, the next append tries again before it writes.
         self.tail = match self.storage.truncate(self.saved_end) {
-            Ok(true) => Tail::Whole,
+            Ok(true) => self.saved_tail,
             Ok(false) | Err(_) => {
                 // Whole entries may stay behind, unacknowledged: their numbers are not given again.
                 self.state.books.sequence = sequence;

@@ -1,17 +1,14 @@
 //! Payloads.
 
 use embedded_io::Write;
-use sessionlog_core::json::{JsonWriter, WriteError, write::JsonWriteError};
+use sessionlog_core::json::{JsonWriter, WriteError};
 use sessionlog_core::record::Payload;
 
-/// Bytes as a caller's own payload hands them on: unchecked, but for line ends, which are the payload's to refuse.
+/// Bytes as a caller's own payload hands them on: unchecked.
 pub(super) struct Streamed<'a>(pub(super) &'a [u8]);
 
 impl Payload for Streamed<'_> {
     fn write_to<W: Write>(&self, json: &mut JsonWriter<W>) -> Result<(), WriteError<W::Error>> {
-        if self.0.contains(&b'\n') {
-            return Err(JsonWriteError::LineBreak.into());
-        }
         json.raw(self.0)
     }
 }
