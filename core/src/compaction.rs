@@ -249,7 +249,11 @@ impl<const N: usize> Window<N> {
 
     /// How far back the call lies whose id has this hash.
     fn answer(&mut self, hash: u32) -> u32 {
-        let Some(index) = self.callers.iter().rposition(|c| c.made.made(hash)) else {
+        // A message of too many calls may or may not have made this one: one that surely did, further back, counts.
+        let callers = &self.callers;
+        let surely = callers.iter().rposition(|c| c.made.surely_made(hash));
+        let perhaps = callers.iter().rposition(|c| c.made.made(hash));
+        let Some(index) = surely.or(perhaps) else {
             return if self.forgot { ANYWHERE } else { 0 };
         };
         let Some(caller) = self.callers.get_mut(index) else {
@@ -337,13 +341,24 @@ impl<const N: usize> Window<N> {
     }
 }
 
+/// A tool result whose call is sought.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct Sought {
+    hash: u32,
+    /// The result, counted from the newest message.
+    index: u32,
+    /// A message of too many calls has been met, which may have made it.
+    perhaps: bool,
+}
+
 /// Fills a window from the newest message back, as a resume meets them.
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Refill<const N: usize> {
     window: Window<N>,
     /// Hashes of the calls sought, and the message that answers each, counted from the newest.
-    results: Vec<(u32, u32), OPEN_RESULTS>,
+    results: Vec<Sought, OPEN_RESULTS>,
     met: u32,
 }
 
@@ -365,10 +380,20 @@ impl<const N: usize> Refill<N> {
         self.met = self.met.saturating_add(1);
         self.resolve(message, index);
         let sought = message.answers.filter(|_| slot.tool_result);
-        if let Some(hash) = sought
-            && self.results.push((hash, index)).is_err()
-        {
-            slot.reach = ANYWHERE;
+        if let Some(hash) = sought {
+            if self.results.is_full()
+                && let Some(found) = self.results.iter().position(|result| result.perhaps)
+            {
+                self.results.swap_remove(found);
+            }
+            let result = Sought {
+                hash,
+                index,
+                perhaps: false,
+            };
+            if self.results.push(result).is_err() {
+                slot.reach = ANYWHERE;
+            }
         }
         // Older ones than the window holds are only counted.
         let _ = self.window.slots.push_front(slot);
@@ -382,9 +407,11 @@ impl<const N: usize> Refill<N> {
         let mut unanswered = message.calls.count();
         let slots = &mut self.window.slots;
         let len = slots.len();
-        self.results.retain(|(hash, result)| {
-            let made = message.calls.made(*hash);
-            if made {
+        self.results.retain_mut(|sought| {
+            let result = &sought.index;
+            let surely = message.calls.surely_made(sought.hash);
+            if surely || (message.calls.is_over_full() && !sought.perhaps) {
+                sought.perhaps = true;
                 unanswered = unanswered.saturating_sub(1);
                 let place = usize::try_from(*result)
                     .ok()
@@ -396,7 +423,7 @@ impl<const N: usize> Refill<N> {
                     slot.reach = index.saturating_sub(*result);
                 }
             }
-            !made
+            !surely
         });
         if unanswered > 0 && !self.window.callers.is_full() {
             // Ordinals count up to the end, which is not known before all are met: `finish` turns them.
@@ -414,7 +441,7 @@ impl<const N: usize> Refill<N> {
     pub fn finish(mut self) -> Window<N> {
         let held = self.window.slots.len();
         let covers = u32::try_from(held).is_ok_and(|held| held >= self.met);
-        for (_, result) in &self.results {
+        for Sought { index: result, .. } in self.results.iter().filter(|result| !result.perhaps) {
             let place = usize::try_from(*result)
                 .ok()
                 .and_then(|r| held.checked_sub(r));

@@ -125,8 +125,20 @@ impl ToolCalls {
 
     /// Whether the message made the call whose id has this hash.
     pub fn made(&self, hash: u32) -> bool {
-        let held = self.hashes.get(..usize::from(self.count));
-        held.is_none_or(|held| held.contains(&hash))
+        self.is_over_full() || self.surely_made(hash)
+    }
+
+    /// More calls were made than are told apart.
+    pub(crate) fn is_over_full(&self) -> bool {
+        usize::from(self.count) > Self::HELD
+    }
+
+    /// Whether the call with this hash is among those told apart.
+    pub(crate) fn surely_made(&self, hash: u32) -> bool {
+        let held = usize::from(self.count).min(Self::HELD);
+        self.hashes
+            .get(..held)
+            .is_some_and(|held| held.contains(&hash))
     }
 }
 
