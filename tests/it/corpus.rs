@@ -32,8 +32,3 @@ fn framing() {
 fn replay() {
     on_seeds("replay", properties::replay);
 }
-
-#[test]
-fn journal() {
-    on_seeds("journal", properties::journal);
-}
