@@ -54,7 +54,7 @@ fn a_parent_is_a_whole_id() {
     assert_eq!(parent_of("latest"), id);
     assert_eq!(parent_of(&id), id);
     assert_eq!(parent_of("elsewhere-1"), "elsewhere-1");
-    assert_eq!(store.run(&["new", "--parent", "../x"]).code, 2);
+    assert_ne!(store.run(&["new", "--parent", "../x"]).code, 0);
     // The children begin as their parent does: a UUIDv7 begins with the time.
     let ambiguous = store.run(&["new", "--parent", &id[..4]]);
     assert_eq!((ambiguous.code, ambiguous.out.as_str()), (1, ""));
