@@ -32,3 +32,8 @@ fn framing() {
 fn replay() {
     on_seeds("replay", properties::replay);
 }
+
+#[test]
+fn journal() {
+    on_seeds("journal", properties::journal);
+}
