@@ -54,6 +54,8 @@ pub(super) struct Run {
     journal: Option<Log>,
     /// Corrupt lines that were there before.
     damage: usize,
+    /// Messages that were there when the journal was opened, but for those that are acknowledged.
+    found: usize,
     acknowledged: Vec<Message>,
     pending: Vec<Message>,
     plan: Option<Plan>,
@@ -89,6 +91,7 @@ impl Run {
             options,
             journal: None,
             damage,
+            found: 0,
             acknowledged: vec![],
             pending: vec![],
             plan: None,
@@ -124,6 +127,9 @@ impl Run {
             &mut vec![0; window],
         );
         self.journal = Some(opened.expect("nothing fails yet").0);
+        let there = messages_of(&model::read(&self.bytes()));
+        let lost = "an acknowledged message is gone";
+        self.found = there.checked_sub(self.acknowledged.len()).expect(lost);
         // Entries that it found are entries like any other, acknowledged or not.
         let length = self.length();
         self.memory.medium_mut().keep(length);
@@ -449,6 +455,8 @@ impl Run {
             assert_eq!((m.corrupt.len(), m.torn), (self.damage, None), "damage");
         }
         if !self.strays {
+            let known = self.found + self.acknowledged.len() + self.pending.len();
+            assert_eq!(messages_of(&m), known, "messages in the file");
             let mut spent = totals(&m.spent_usage);
             spent.turns = 0;
             assert_eq!(self.log().spent(), spent, "spent");
@@ -506,6 +514,11 @@ fn read_context(log: &mut Log) -> Result<Vec<(Option<String>, bool)>, ReplayErro
     }
     items.reverse();
     Ok(items)
+}
+
+fn messages_of(m: &Model) -> usize {
+    let all = m.entries.iter().filter(|e| e.kind == Kind::Message);
+    all.count()
 }
 
 fn totals(sum: &Sum) -> UsageTotals {
