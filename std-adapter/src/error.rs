@@ -173,6 +173,19 @@ pub enum Error {
         /// The session's file.
         path: PathBuf,
     },
+    /// A later entry repeats the id of an entry that has to be named, so that a reader would take it for that one.
+    #[error(
+        "{}: byte {byte}: an entry here repeats the id of {whose}; `sessionlog fork` makes a copy of the branch that can be continued",
+        path.display()
+    )]
+    Shadowed {
+        /// The session's file.
+        path: PathBuf,
+        /// Where the later entry lies.
+        byte: u64,
+        /// Whose id it repeats, in words.
+        whose: &'static str,
+    },
     /// The system names no place for the user's data.
     #[error("no home directory is known: set SESSIONLOG_DIR to a directory for the sessions")]
     NoDataDir,
@@ -212,6 +225,11 @@ impl Error {
             JournalError::UnsupportedVersion(version) => Self::UnsupportedVersion { path, version },
             JournalError::StalePlan => Self::StalePlan { path },
             JournalError::Changed => Self::Changed { path },
+            JournalError::TipShadowed(byte) => Self::Shadowed {
+                path,
+                byte,
+                whose: "the tip",
+            },
             other => Self::NotASession {
                 path,
                 reason: other.to_string(),
@@ -230,6 +248,11 @@ impl Error {
         match error {
             PlanError::NoCut(NoCut::NothingToCompact) => Self::NothingToCompact { path },
             PlanError::NoCut(source) => Self::NoCut { path, source },
+            PlanError::FirstKeptShadowed(byte) => Self::Shadowed {
+                path,
+                byte,
+                whose: "the first message to be kept",
+            },
             PlanError::Read(error) => Self::replay(&path, error),
         }
     }

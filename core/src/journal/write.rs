@@ -52,7 +52,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
 
     /// Writes a leaf that names `tip`.
     pub(super) fn write_leaf(&mut self, tip: &EntryId) -> Result<EntryId, JournalError<S::Error>> {
-        let mut books = self.state.books.clone();
+        let mut books = self.books.clone();
         let id = EntryId::own(IdKind::Leaf, books.sequence.take());
         books.unmarked = false;
         books.leaves = true;
@@ -66,11 +66,11 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             Ok(len) => {
                 self.end = self.end.saturating_add(len).saturating_add(1);
                 self.changes = self.changes.wrapping_add(1);
-                self.state.books = books;
+                self.books = books;
                 Ok(id)
             }
             Err(error) => {
-                self.state.books.sequence = books.sequence;
+                self.books.sequence = books.sequence;
                 Err(self.roll_back(error.into()))
             }
         }
@@ -86,10 +86,9 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             return Err(self.roll_back(JournalError::Io(error)));
         }
         if durable {
-            self.saved = self.state.books.clone();
+            self.saved = self.books.clone();
             self.saved_end = self.end;
             self.saved_tail = Tail::Whole;
-            self.unsaved = 0;
         }
         Ok(())
     }
@@ -102,7 +101,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         sequence: Sequence,
         error: JournalError<S::Error>,
     ) -> JournalError<S::Error> {
-        let before = core::mem::replace(&mut self.state.books.sequence, sequence);
+        let before = core::mem::replace(&mut self.books.sequence, sequence);
         if matches!(error, JournalError::Io(_) | JournalError::WriteZero) {
             return self.roll_back(error);
         }
@@ -111,7 +110,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         match self.storage.truncate(start) {
             Ok(true) => {
                 self.tail = self.tail_when_cut();
-                self.state.books.sequence = before;
+                self.books.sequence = before;
             }
             Ok(false) => {}
             Err(e) => return self.roll_back(JournalError::Io(e)),
@@ -128,17 +127,15 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     /// Drops what was appended since the last acknowledgement, in storage and memory.
     pub fn abandon_turn(&mut self) {
         self.changes = self.changes.wrapping_add(1);
-        let sequence = self.state.books.sequence;
-        self.state.books = self.saved.clone();
-        self.state.window.pop(self.unsaved);
-        self.unsaved = 0;
+        let sequence = self.books.sequence;
+        self.books = self.saved.clone();
         self.end = self.saved_end;
         // When the storage cannot be cut now, the next append tries again before it writes.
         self.tail = match self.storage.truncate(self.saved_end) {
             Ok(true) => self.saved_tail,
             Ok(false) | Err(_) => {
                 // Whole entries may stay behind, unacknowledged: their numbers are not given again.
-                self.state.books.sequence = sequence;
+                self.books.sequence = sequence;
                 self.saved.sequence = sequence;
                 Tail::Torn
             }
@@ -192,6 +189,9 @@ impl<'s, S: Write> Checked<'s, S> {
         }
         if !self.complete {
             return Err(self.scanner.cut_off().fault);
+        }
+        if self.scanner.beyond_double() {
+            return Err(Fault::BeyondDouble);
         }
         let record = self.scanner.record();
         // The payload is one value: nothing stands between it and the checksum, `,"crc":"xxxxxxxx"}`.

@@ -195,7 +195,9 @@ fn the_bookkeeping_of_an_assistant_message_f18() {
     assert!(at(message.payload).starts_with("{\"content\"") && at(message.payload).ends_with('}'));
     assert_eq!(message.calls.count(), 2);
     let hash = |s: &str| crate::crc::Crc32::of(s.as_bytes());
-    assert!(message.calls.made(hash("call-2")) && !message.calls.made(hash("call-3")));
+    assert!(
+        message.calls.is_told_apart(hash("call-2")) && !message.calls.is_told_apart(hash("call-3"))
+    );
     let usage = message.usage.unwrap();
     assert_eq!((usage.input_tokens, usage.output_tokens), (5, 0));
     assert_eq!(usage.cache_write_1h_tokens, Some(2));
@@ -227,13 +229,14 @@ fn the_bookkeeping_of_an_assistant_message_f18() {
 }
 
 #[test]
-fn many_tool_calls_count_as_every_call() {
+fn eight_tool_calls_are_told_apart() {
     let mut calls = ToolCalls::default();
     for n in 0..9 {
-        assert!(!calls.made(99));
+        assert!(!calls.is_over_full());
         calls.push(n);
     }
-    assert!(calls.made(99));
+    assert!(calls.is_over_full());
+    assert!(calls.is_told_apart(7) && !calls.is_told_apart(8));
 }
 
 #[test]
