@@ -30,10 +30,11 @@ enum Hold {
     Summary,
 }
 
-/// The `crc` member, while it is the last member seen.
+/// The `crc` member, or a string of an unknown name, while it is the last member seen.
 #[derive(Clone, Copy)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Stated {
+    named: bool,
     crc: Option<u32>,
     /// Offset of the comma before it.
     comma: u64,
@@ -123,7 +124,17 @@ impl Fields {
     pub(super) fn conclude(&mut self, end: u64) -> Result<(), (Fault, u64)> {
         self.record.len = end;
         if let Some(stated) = self.stated {
-            // F5: the record ends with exactly `,"crc":"xxxxxxxx"}`, 18 bytes.
+            self.check(stated, end)?;
+        }
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        self.conclude_members()
+    }
+
+    /// F5: the record ends with exactly `,"crc":"xxxxxxxx"}`, 18 bytes.
+    fn check(&mut self, stated: Stated, end: u64) -> Result<(), (Fault, u64)> {
+        if stated.named {
             let Some(crc) = stated.crc else {
                 return Err((Fault::CrcMalformed, stated.comma));
             };
@@ -135,10 +146,14 @@ impl Fields {
                 return Err((Fault::CrcMismatch { computed }, stated.comma));
             }
             self.record.has_crc = true;
+        } else if stated.crc == Some(self.prefix) {
+            // The right checksum under another name: that name was damaged.
+            return Err((Fault::CrcMalformed, stated.comma));
         }
-        if let Some(fault) = self.fault {
-            return Err(fault);
-        }
+        Ok(())
+    }
+
+    fn conclude_members(&mut self) -> Result<(), (Fault, u64)> {
         self.require(Member::Type)?;
         let (required, optional): (&[Member], &[Member]) = match self.record.kind {
             Kind::Message => (&[Member::Id, Member::Message], &[Member::ParentId]),
@@ -313,17 +328,19 @@ impl Fields {
                     .and_then(Timestamp::parse);
             }
             M::Writer => self.record.ours = self.held.starts_with(b"sessionlog/"),
-            M::Crc => {
-                let crc = Crc32::parse_hex(&self.held).filter(|_| !self.overflow);
-                let comma = self.comma_at;
-                self.stated = Some(Stated {
-                    crc,
-                    comma,
-                    end: at,
-                });
-            }
+            M::Crc => self.state(true, at),
             _ => {}
         }
+    }
+
+    /// Takes the string that ended at offset `at` for the checksum.
+    fn state(&mut self, named: bool, at: u64) {
+        self.stated = Some(Stated {
+            named,
+            crc: Crc32::parse_hex(&self.held).filter(|_| !self.overflow),
+            comma: self.comma_at,
+            end: at,
+        });
     }
 
     fn take_id(&mut self, member: Member) -> Option<EntryId> {
@@ -520,7 +537,12 @@ impl Sink for Fields {
         }
         match (depth, self.at(1)) {
             (1, Key::Top(member)) => self.begin_top(member, kind, at),
-            (1, _) => self.stated = None,
+            (1, _) => {
+                self.stated = None;
+                if kind == ValueKind::String {
+                    self.hold(Hold::Value);
+                }
+            }
             (2..=DEEPEST, _) if self.in_message() => self.begin_in_message(depth, kind, at),
             _ => {}
         }
@@ -548,6 +570,7 @@ impl Sink for Fields {
         let depth = usize::from(depth);
         match (depth, self.at(1)) {
             (1, Key::Top(member)) => self.end_top(member, kind, at),
+            (1, _) if kind == ValueKind::String => self.state(false, at),
             (2..=DEEPEST, Key::Top(Member::Message)) => self.end_in_message(depth, kind, at),
             (2 | 3, Key::Top(Member::Totals)) => self.end_in_totals(depth, kind),
             _ => {}

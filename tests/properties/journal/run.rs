@@ -443,7 +443,7 @@ impl Run {
             // An entry that was never acknowledged passes for the tip until the next one is appended.
             return;
         }
-        assert_eq!(tip, m.tip.and_then(id), "tip");
+        assert_eq!(tip, m.tip.and_then(id), "tip {}", bytes.escape_ascii());
         let expected: Vec<_> = m.context.iter().map(|c| (id(c.entry), c.summary)).collect();
         if let Some(context) = self.context() {
             assert_eq!(context, expected, "context");
@@ -456,7 +456,12 @@ impl Run {
         }
         if !self.strays {
             let known = self.found + self.acknowledged.len() + self.pending.len();
-            assert_eq!(messages_of(&m), known, "messages in the file");
+            assert_eq!(
+                messages_of(&m),
+                known,
+                "messages in the file {}",
+                bytes.escape_ascii()
+            );
             let mut spent = totals(&m.spent_usage);
             spent.turns = 0;
             assert_eq!(self.log().spent(), spent, "spent");
