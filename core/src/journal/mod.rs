@@ -16,7 +16,7 @@ pub use resume::Resumed;
 pub use storage::Storage;
 
 use crate::{
-    compaction::{Cut, Keep, Reason, Triggers},
+    compaction::{Cut, Keep, Reason, Triggers, Window},
     id::{EntryId, IdKind},
     record::{CompactionEntry, Extent, Header, Limits, MessageEntry, Payload, Totals},
     replay::{Head, ReplayError, Reverse},
@@ -220,8 +220,19 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         keep: Keep,
         window: &mut [u8],
     ) -> Result<Plan, PlanError<S::Error>> {
+        let mut messages = Window::<N>::default();
+        let mut summary = false;
+        let mut context = self.context(window)?;
+        while let Some(item) = context.next()? {
+            if item.summary {
+                summary = true;
+            } else {
+                messages.push(&context.record().message, item.extent.start);
+            }
+        }
+        let cut = messages.cut(keep, summary)?;
         let limits = self.options.limits;
-        let (cut, first_kept) = resume::plan_cut::<_, N>(&mut self.storage, window, limits, keep)?;
+        let first_kept = resume::name_of(&mut self.storage, window, limits, cut.start)?;
         Ok(Plan {
             reason,
             cut,
@@ -316,7 +327,12 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         &'b mut self,
         window: &'b mut [u8],
     ) -> Result<Reverse<'b, &'b mut S>, ReplayError<S::Error>> {
-        Reverse::new(&mut self.storage, window, self.options.limits)
+        let mut replay = Reverse::new(&mut self.storage, window, self.options.limits)?;
+        if let Some(tip) = &self.books.tip {
+            // Where storage cannot be cut, an entry that was given up may stand behind.
+            replay.from(tip);
+        }
+        Ok(replay)
     }
 
     /// The tip: what the next message follows, and where a fork of this session would begin.

@@ -2,10 +2,11 @@
 
 use super::{Journal, JournalError, Options, PlanError, Storage, books::Books, write::Tail};
 use crate::{
-    compaction::{Cut, Keep, Window, estimate_tokens},
+    compaction::estimate_tokens,
     id::EntryId,
     record::{FORMAT_VERSION, Limits, Role},
-    replay::{Notes, ReplayError, Reverse, nearest_node},
+    recovery::Event,
+    replay::{Notes, Records, ReplayError, Reverse, nearest_node},
     time::Clock,
 };
 use embedded_io::{Read, Seek, SeekFrom};
@@ -121,31 +122,6 @@ pub(super) fn read_books<R: Read + Seek>(
     Ok((books, Resumed { notes, headless }))
 }
 
-/// Chooses where the context is cut, and gives the id of the first message that is kept.
-pub(super) fn plan_cut<R: Read + Seek, const N: usize>(
-    source: &mut R,
-    window: &mut [u8],
-    limits: Limits,
-    keep: Keep,
-) -> Result<(Cut, EntryId), PlanError<R::Error>> {
-    let mut messages = Window::<N>::default();
-    let mut summary = false;
-    let mut replay = Reverse::new(&mut *source, window, limits)?;
-    while let Some(item) = replay.next()? {
-        if item.summary {
-            summary = true;
-        } else {
-            messages.push(&replay.record().message, item.extent.start);
-        }
-    }
-    let cut = messages.cut(keep, summary)?;
-    let first_kept = id_at(source, cut.start, window, limits)?;
-    match shadow(source, window, limits, &first_kept, cut.start)? {
-        Some(at) => Err(PlanError::FirstKeptShadowed(at)),
-        None => Ok((cut, first_kept)),
-    }
-}
-
 /// Where a node after offset `start` bears the id of the one there, so that a reader takes it for that (F12, F13, F17).
 fn shadow<R: Read + Seek>(
     source: &mut R,
@@ -158,18 +134,21 @@ fn shadow<R: Read + Seek>(
     Ok(nearest.filter(|at| *at > start))
 }
 
-/// The id of the record at offset `start`.
-fn id_at<R: Read + Seek>(
+/// The id of the first kept entry, which lies at offset `start`: a reader finds that entry by it.
+pub(super) fn name_of<R: Read + Seek>(
     source: &mut R,
-    start: u64,
     window: &mut [u8],
     limits: Limits,
-) -> Result<EntryId, ReplayError<R::Error>> {
-    let mut records = crate::replay::Records::new(source, window, limits, start, 2)?;
-    match records.next()? {
-        Some(crate::recovery::Event::Record(found)) => {
-            found.record.id.clone().ok_or(ReplayError::Changed)
-        }
-        _ => Err(ReplayError::Changed),
+    start: u64,
+) -> Result<EntryId, PlanError<R::Error>> {
+    let mut records = Records::new(&mut *source, window, limits, start, 2)?;
+    let id = match records.next()? {
+        Some(Event::Record(found)) => found.record.id.clone(),
+        _ => None,
+    };
+    let id = id.ok_or(ReplayError::Changed)?;
+    match shadow(source, window, limits, &id, start)? {
+        Some(at) => Err(PlanError::FirstKeptShadowed(at)),
+        None => Ok(id),
     }
 }

@@ -6,6 +6,8 @@ mod change;
 mod damage;
 /// Text that would like to run in the reader's terminal; pipes that close.
 mod hostile;
+/// Long and deep records, and ids that cannot be named: memory, refusals.
+mod limits;
 /// `list`, `show`, `context`, `tree`, `usage`.
 mod read;
 /// `new`, `append`, and what is left after a kill.
