@@ -22,6 +22,7 @@ fn long_record(store: &Store, name: &str, bytes: usize) -> String {
 
 /// Runs the command, which has to succeed, and gives its peak of resident memory in KiB.
 #[cfg(target_os = "linux")]
+#[expect(clippy::zombie_processes, reason = "wait4 waits, and tells the memory")]
 fn peak_memory(store: &Store, args: &[&str]) -> i64 {
     use std::{mem::MaybeUninit, process::Stdio};
 
