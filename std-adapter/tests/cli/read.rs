@@ -272,6 +272,56 @@ fn an_unknown_price_is_not_zero() {
 }
 
 #[test]
+fn usage_that_was_not_reported_is_not_zero() {
+    let store = Store::new();
+    // Known and unknown models; an answer that failed has used something, too.
+    for (model, end) in [
+        ("nobody-knows-1", "stop"),
+        ("claude-sonnet-4-5", "stop"),
+        ("claude-sonnet-4-5", "error"),
+        ("claude-sonnet-4-5", "aborted"),
+    ] {
+        let id = store.new_session();
+        let silent = json!({"role": "assistant", "content": [], "provider": "anthropic", "model": model, "stop_reason": end});
+        store.append(&id, &format!("{}{silent}\n", user("x")));
+        let name = format!("anthropic/{model}");
+        let told = store.json(&["usage", "--json", &id]);
+        for scope in ["branch", "file"] {
+            let section = &told[scope];
+            assert_eq!(section["cost"], json!(null), "{model} {end}");
+            assert_eq!(section["unknown_models"], json!([name]));
+            assert_eq!(
+                (&section["unreported"], &section["lower_bound"]),
+                (&json!(1), &json!(true))
+            );
+            assert_eq!(section["models"][0]["cost"], json!(null));
+        }
+        let text = store.ok(&["usage", &id]);
+        assert!(
+            text.contains(&format!(
+                "Cost of the whole file: unknown (1 model: {name})"
+            )),
+            "{text}"
+        );
+        let text = store.ok(&["context", &id]);
+        assert!(
+            text.contains(&format!(
+                "1 turn, tokens unknown, cost unknown (1 model: {name})\n"
+            )),
+            "{text}"
+        );
+        // What else is known stays known.
+        store.append(&id, &assistant("y", "claude-sonnet-4-5", 1_000, 0));
+        let told = store.json(&["usage", "--json", &id]);
+        assert_eq!(told["file"]["cost"], json!(null));
+        assert_eq!(told["file"]["known_cost"]["total_usd"], "0.003");
+        let text = store.ok(&["context", &id]);
+        let words = format!("at least 1,000 tokens, at least $0.0030 (1 model unknown: {name})");
+        assert!(text.contains(&words), "{text}");
+    }
+}
+
+#[test]
 fn list_has_a_line_for_each_session() {
     let store = Store::new();
     let none = store.run(&["list"]);
