@@ -162,6 +162,22 @@ impl SessionStore {
         if as_path.as_ref().is_some_and(|there| !there.is_dir()) {
             return Ok(spec.into());
         }
+        match (self.resolve_id(spec), as_path) {
+            (Err(Error::NotFound { .. }), Some(dir)) => {
+                Err(files::not_a_session(spec.as_ref(), dir.file_type()))
+            }
+            (found, _) => found,
+        }
+    }
+
+    /// Finds a session of this store: `latest`, an id, or the beginning of exactly one id; never a path.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::NoSessions`], [`Error::Ambiguous`], [`Error::Io`].
+    pub fn resolve_id(&self, spec: &str) -> Result<PathBuf, Error> {
+        if spec == LATEST {
+            return self.latest();
+        }
         if let Ok(path) = self.path_for(spec)
             && fs::symlink_metadata(&path).is_ok_and(|there| there.is_file())
         {
@@ -176,11 +192,10 @@ impl SessionStore {
                 .filter(|(id, _)| id.starts_with(spec))
                 .collect()
         };
-        match (matches.len(), as_path) {
-            (0, Some(dir)) => Err(files::not_a_session(spec.as_ref(), dir.file_type())),
-            (0, None) => Err(Error::NotFound { what: spec.into() }),
-            (1, _) => Ok(matches.remove(0).1),
-            (total, _) => {
+        match matches.len() {
+            0 => Err(Error::NotFound { what: spec.into() }),
+            1 => Ok(matches.remove(0).1),
+            total => {
                 matches.sort();
                 let ids = matches.into_iter().map(|(id, _)| id);
                 Err(Error::Ambiguous {

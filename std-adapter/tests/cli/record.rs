@@ -53,8 +53,39 @@ fn a_parent_is_a_whole_id() {
     };
     assert_eq!(parent_of("latest"), id);
     assert_eq!(parent_of(&id), id);
-    assert_eq!(parent_of("elsewhere-1"), "elsewhere-1");
-    assert_ne!(store.run(&["new", "--parent", "../x"]).code, 0);
+    // One that is kept elsewhere is a parent, too, which may be a slip of the pen.
+    let ran = store.run(&["new", "--parent", "elsewhere-1"]);
+    assert_eq!((ran.code, ran.err.lines().count()), (0, 1), "{ran:?}");
+    assert!(
+        ran.err
+            .starts_with("warning: elsewhere-1: no such session in "),
+        "{ran:?}"
+    );
+    let context = store.json(&["context", "--json", ran.out.trim_end()]);
+    assert_eq!(context["session"]["parent_session"], "elsewhere-1");
+    // What is no id is none, also where a file or a directory has that name.
+    fs::write(store.home().join("here"), "").unwrap();
+    let sessions = store.ok(&["list", "--json"]).lines().count();
+    let path = store.path(&id);
+    for word in [
+        "../x",
+        "./here",
+        "..",
+        ".",
+        "",
+        "a:b",
+        path.to_str().unwrap(),
+    ] {
+        let ran = store.run(&["new", "--parent", word]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{word}: {ran:?}");
+        assert!(ran.err.contains("not a session's id"), "{word}: {ran:?}");
+    }
+    assert_eq!(store.ok(&["list", "--json"]).lines().count(), sessions);
+    let ran = store.run(&["new", "--parent", "here"]);
+    assert!(
+        ran.code == 0 && ran.err.contains("here: no such session in "),
+        "{ran:?}"
+    );
     // The children begin as their parent does: a UUIDv7 begins with the time.
     let ambiguous = store.run(&["new", "--parent", &id[..4]]);
     assert_eq!((ambiguous.code, ambiguous.out.as_str()), (1, ""));

@@ -76,7 +76,7 @@ pub(crate) struct New {
     /// The directory that the session works in [default: the current one]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) cwd: Option<PathBuf>,
-    /// The id of the session that this one continues
+    /// The id of the session that this one continues, its beginning, or 'latest'; it may be kept elsewhere
     #[arg(long, value_name = "ID")]
     pub(crate) parent: Option<String>,
 }
