@@ -1,6 +1,9 @@
 //! What can go wrong with sessions on a disk.
 
-use crate::{lock::LockError, store::IdFault};
+use crate::{
+    lock::LockError,
+    store::{EXTENSION, IdFault},
+};
 use sessionlog_core::{
     compaction::NoCut,
     journal::{JournalError, PlanError},
@@ -44,9 +47,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// No such session.
-    #[error(
-        "{what}: no such session; give a path, an id or the beginning of an id; `sessionlog list` shows what there is"
-    )]
+    #[error("{what}: {}", not_found(what))]
     NotFound {
         /// What was asked for.
         what: String,
@@ -272,6 +273,21 @@ impl From<LockError> for Error {
     }
 }
 
+/// What is not there, and what else it could be.
+fn not_found(what: &str) -> &'static str {
+    // Ids hold no separators.
+    let path = what.contains(['/', std::path::MAIN_SEPARATOR])
+        || Path::new(what)
+            .extension()
+            .is_some_and(|end| end == EXTENSION);
+    if path {
+        "no such file; a session is named by a path, an id, the beginning of an id, or 'latest'; \
+        `sessionlog list` shows what there is"
+    } else {
+        "no such session; give a path, an id or the beginning of an id; `sessionlog list` shows what there is"
+    }
+}
+
 /// Who holds a lock, in words.
 pub(crate) fn holder_name(holder: Option<u32>) -> String {
     holder.map_or_else(
@@ -312,6 +328,19 @@ mod tests {
                 .to_string()
                 .starts_with("/s/a.jsonl: process 12 is writing")
         );
+        let not_found = |what: &str| Error::NotFound { what: what.into() }.to_string();
+        for path in ["a/b", "./a", "a.jsonl"] {
+            let text = not_found(path);
+            assert!(
+                text.starts_with(&format!("{path}: no such file; ")),
+                "{text}"
+            );
+            assert!(
+                text.contains("the beginning of an id, or 'latest'"),
+                "{text}"
+            );
+        }
+        assert!(not_found("a.b").starts_with("a.b: no such session; "));
         let ambiguous = Error::Ambiguous {
             prefix: "a".into(),
             matches: vec!["a1".into(), "a2".into()],

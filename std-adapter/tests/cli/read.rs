@@ -324,10 +324,42 @@ fn usage_that_was_not_reported_is_not_zero() {
 #[test]
 fn list_has_a_line_for_each_session() {
     let store = Store::new();
-    let none = store.run(&["list"]);
-    assert_eq!((none.code, none.out.as_str()), (0, ""));
-    assert!(none.err.contains("there is no session yet"));
-    assert!(!store.dir().exists(), "reading creates nothing");
+    // The usual place need not be there yet; one that somebody names does.
+    let mut usual = store.command(&["list"]);
+    let usual = usual.env_remove("SESSIONLOG_DIR").output().unwrap();
+    assert!(
+        usual.status.success() && usual.stdout.is_empty(),
+        "{usual:?}"
+    );
+    let words = String::from_utf8(usual.stderr).unwrap();
+    assert!(
+        words.contains("there is no session yet; `sessionlog new` makes one"),
+        "{words}"
+    );
+    for (args, by) in [
+        (&["list"][..], "SESSIONLOG_DIR"),
+        (&["list", "--json"], "SESSIONLOG_DIR"),
+        (&["--dir", "none", "list"], "--dir"),
+        (&["show", "latest"], "SESSIONLOG_DIR"),
+        (&["show", "0196", "--dir", "none"], "--dir"),
+    ] {
+        let ran = store.run(args);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{args:?}: {ran:?}");
+        assert!(
+            ran.err
+                .contains(&format!("no such directory, which {by} names")),
+            "{ran:?}"
+        );
+    }
+    assert_eq!(
+        fs::read_dir(store.home()).unwrap().count(),
+        0,
+        "reading creates nothing"
+    );
+    fs::create_dir(store.dir()).unwrap();
+    let empty = store.run(&["list"]);
+    assert_eq!((empty.code, empty.out.as_str()), (0, ""));
+    assert!(empty.err.contains("there is no session yet"));
 
     let id = store.new_session();
     store.append(&id, &user("Fix the parser"));
@@ -378,6 +410,15 @@ fn sessions_are_named_in_four_ways() {
     assert!(ambiguous.err.contains("aab-1, aac-2"), "{}", ambiguous.err);
     let none = store.run(&["show", "b"]);
     assert_eq!((none.code, none.err.lines().count()), (1, 1));
+    assert!(none.err.contains("b: no such session"), "{}", none.err);
+    for path in ["no/where", "./b", "b.jsonl"] {
+        for dir in [dir.to_str().unwrap(), "none"] {
+            let ran = store.run(&["--dir", dir, "show", path]);
+            assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+            let words = format!("{path}: no such file; a session is named by a path, an id");
+            assert!(ran.err.contains(&words), "{dir}: {}", ran.err);
+        }
+    }
     // A path needs no place for sessions.
     let mut homeless = store.command(&["context", "--json", &path]);
     let ran = homeless

@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Verify, global: &Global, out: &mut Output) -> Result<()
 
 /// True when nothing is wrong. One that cannot be read does not keep others from being checked.
 fn one(spec: &OsStr, global: &Global, out: &mut Output) -> Result<bool, Failure> {
-    let checked = super::find(spec, global).and_then(|path| verify(&path));
+    let checked = super::find(spec, global).and_then(|path| Ok(verify(&path)?));
     match checked {
         Ok(found) => {
             let path = super::path_text(&found.path);
@@ -64,8 +64,7 @@ fn one(spec: &OsStr, global: &Global, out: &mut Output) -> Result<bool, Failure>
             }
             Ok(found.is_sound())
         }
-        Err(error) => {
-            let failure = Failure::from(error);
+        Err(failure) => {
             let words = failure.words().unwrap_or_default();
             if out.json {
                 out.json(&Line {
