@@ -152,6 +152,50 @@ fn verify_names_line_and_byte() {
 }
 
 #[test]
+fn verify_checks_the_sessions_in_a_directory() {
+    let store = Store::new();
+    let good = |name: &str| {
+        let header = format!("{{\"type\":\"session\",\"version\":1,\"id\":\"{name}\"}}\n");
+        store.file(&format!("{name}.jsonl"), header.as_bytes())
+    };
+    let (second, first) = (good("b"), good("a"));
+    store.file("notes.txt", b"no session");
+    let deeper = store.dir().join("deeper.jsonl");
+    fs::create_dir(&deeper).unwrap();
+    fs::write(deeper.join("bad.jsonl"), "bad").unwrap();
+    let dir = store.dir();
+    let dir = dir.to_str().unwrap();
+    let ran = store.run(&["verify", dir]);
+    let expected = format!("{first}: sound, 0 entries\n{second}: sound, 0 entries\n");
+    assert_eq!((ran.code, ran.out.as_str()), (0, expected.as_str()));
+    assert_eq!(ran.err, format!("{dir}: 2 sessions, all sound\n"));
+    let ran = store.run(&["verify", "--skipped", dir]);
+    for skipped in ["deeper.jsonl", "notes.txt"] {
+        let words = format!("{dir}/{skipped}: skipped, no session's file\n");
+        assert!(ran.err.contains(&words), "{}", ran.err);
+    }
+    // One that is not sound, and one that cannot be read, keep no other from being checked.
+    store.file(
+        "a0.jsonl",
+        b"{\"type\":\"session\",\"version\":1,\"id\":\"a0\"}\nbroken\n",
+    );
+    store.file("a1.jsonl", b"");
+    let ran = store.run(&["verify", "--json", dir]);
+    assert_eq!(ran.code, 1);
+    let told: Vec<_> = lines(&ran.out)
+        .iter()
+        .map(|line| line["status"].clone())
+        .collect();
+    assert_eq!(told, ["clean", "corrupt", "unreadable", "clean"]);
+    assert_eq!(ran.err, format!("{dir}: 4 sessions, 2 not sound\n"));
+    let empty = store.home().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let ran = store.run(&["verify", "empty"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""));
+    assert_eq!(ran.err, "empty: no session's file (*.jsonl) is in it\n");
+}
+
+#[test]
 fn a_session_without_header_is_read() {
     let store = Store::new();
     let id = store.new_session();
@@ -183,6 +227,10 @@ fn what_is_no_session_is_refused() {
         (dir.to_str().unwrap(), "a directory"),
     ] {
         for command in ["show", "context", "append", "compact", "verify"] {
+            if command == "verify" && spec == dir.to_str().unwrap() {
+                // That one checks what is in it.
+                continue;
+            }
             let ran = store.run(&[command, spec]);
             assert_eq!(
                 (ran.code, ran.out.as_str()),

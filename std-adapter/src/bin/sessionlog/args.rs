@@ -185,9 +185,12 @@ pub(crate) struct Compact {
 /// Check sessions byte for byte and report each problem with its line
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Session files; also ids and 'latest'
-    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    /// Session files, and directories for the sessions in them (*.jsonl, no deeper); also ids and 'latest'
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<OsString>,
+    /// Name what is in a directory and is no session's file
+    #[arg(long)]
+    pub(crate) skipped: bool,
 }
 
 /// Write a session anew without its damage; the original is kept beside it

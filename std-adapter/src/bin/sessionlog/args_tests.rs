@@ -58,7 +58,10 @@ fn each_command_takes_its_arguments() {
         if session.session == "s" && summary == "short")
     );
     assert!(matches!(command("compact s"), Command::Compact(c) if c.keep == Keep::Quarter));
-    assert!(matches!(command("verify a b"), Command::Verify(v) if v.paths == ["a", "b"]));
+    assert!(
+        matches!(command("verify a b"), Command::Verify(v) if v.paths == ["a", "b"] && !v.skipped)
+    );
+    assert!(matches!(command("verify --skipped a"), Command::Verify(v) if v.skipped));
     assert!(matches!(command("repair s"), Command::Repair(r) if r.session.session == "s"));
     assert!(
         matches!(command("delete s"), Command::Delete(Delete { session, yes: false })
