@@ -59,7 +59,17 @@ fn the_branch_is_copied_byte_for_byte() {
     let forked = fork(&store, &source, None, Some("try \"it\"")).unwrap();
     let (header, copied, end) = lines(&forked);
     assert_eq!(copied, session()[1..7]);
-    assert_eq!(forked.entries, 6);
+    assert_eq!((forked.entries, forked.counts.entries()), (6, 6));
+    let counts = SessionLog::open(&forked.path).unwrap().counts();
+    // And a leaf of its own.
+    assert_eq!((counts.leaves, counts.entries()), (1, 7));
+    assert_eq!(
+        Counts {
+            leaves: 0,
+            ..counts
+        },
+        forked.counts
+    );
     let header = crate::HeaderInfo::from_record(header.as_bytes()).unwrap();
     assert_eq!((&header.id, &*header.cwd), (&forked.id, "/w"));
     assert_eq!(header.parent_session.as_deref(), Some("s-1"));

@@ -3,7 +3,7 @@
 use crate::{
     Error, SessionLog,
     files::{self, Open},
-    reader::{Nodes, Problem, ProblemKind, Problems, problem},
+    reader::{Counts, Nodes, Problem, ProblemKind, Problems, problem},
 };
 use sessionlog_core::{
     UsageTotals,
@@ -22,6 +22,8 @@ pub struct Verification {
     pub health: Health,
     /// Number of entries.
     pub entries: u64,
+    /// How many of which kind.
+    pub counts: Counts,
     /// What is wrong, in file order; of each sort the first [`MAX_LISTED`](crate::reader::MAX_LISTED).
     pub problems: Vec<Problem>,
     /// How many problems there are, listed or not; notes are not counted.
@@ -78,6 +80,7 @@ pub fn verify(path: &Path) -> Result<Verification, Error> {
         path: path.into(),
         health: log.health(),
         entries: log.entry_count(),
+        counts: log.counts(),
         problems,
         problem_count,
     })

@@ -111,7 +111,11 @@ fn fork_copies_a_branch() {
     let before = fs::read(store.path(&id)).unwrap();
     let ran = store.run(&["fork", &id, "--at", "msg-2", "--name", "try \u{1b}[1m"]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.err.contains("Copied 2 entries"), "{}", ran.err);
+    assert!(
+        ran.err.contains("Copied 2 messages of session"),
+        "{}",
+        ran.err
+    );
     let copy = ran.out.trim_end();
     let context = store.json(&["context", "--json", copy]);
     assert_eq!(context["session"]["parent_session"], json!(id));

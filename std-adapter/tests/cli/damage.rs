@@ -140,7 +140,7 @@ fn verify_names_line_and_byte() {
     assert!(
         store
             .ok(&["verify", &good])
-            .ends_with(": sound, 6 entries\n")
+            .ends_with(": sound, 6 entries (4 messages, 2 leaves)\n")
     );
     // One that is not there does not keep the others from being checked.
     let ran = store.run(&["verify", "nowhere", &good]);

@@ -188,9 +188,9 @@ fn tree_has_a_line_for_each_branch() {
     );
     let drawn = store.ok(&["tree", &id]);
     let starts = [
-        "  msg-2  2 entries",
-        "  ├─ msg-5  2 entries",
-        "* └─ msg-9 (active)  2 entries",
+        "  msg-2  2 messages",
+        "  ├─ msg-5  2 messages",
+        "* └─ msg-9 (active)  2 messages",
     ];
     for (line, start) in drawn.lines().zip(starts) {
         assert!(line.starts_with(start), "{drawn}");
@@ -199,8 +199,8 @@ fn tree_has_a_line_for_each_branch() {
     store.ok(&["leaf", &id, "msg-1"]);
     let drawn = store.ok(&["tree", &id]);
     let starts = [
-        "* msg-1 (active)  1 entry",
-        "  └─ msg-2  1 entry",
+        "* msg-1 (active)  1 message",
+        "  └─ msg-2  1 message",
         "     ├─ msg-5",
         "     └─ msg-9",
     ];
@@ -208,6 +208,41 @@ fn tree_has_a_line_for_each_branch() {
     for (line, start) in drawn.lines().zip(starts) {
         assert!(line.starts_with(start), "{drawn}");
     }
+}
+
+#[test]
+fn entries_are_counted_alike() {
+    let store = Store::new();
+    let id = store.new_session();
+    store.append(&id, &two_turns());
+    let mut file = fs::read_to_string(store.path(&id)).unwrap();
+    file.push_str("{\"type\":\"label\",\"id\":\"l-1\",\"parent_id\":\"msg-5\"}\n");
+    file.push_str("{\"type\":\"message\",\"id\":\"m\",\"parent_id\":\"l-1\",\"message\":{\"role\":\"user\",\"content\":\"x\"}}\n");
+    fs::write(store.path(&id), &file).unwrap();
+    assert_eq!(store.run(&["compact", &id, "--keep", "messages:1"]).code, 0);
+    // All but the header: of the leaves, two end turns, and one follows the compaction.
+    let kinds = "5 messages, 1 compaction, 3 leaves, 1 unknown record";
+    let path = store.path(&id);
+    assert_eq!(
+        store.ok(&["verify", &id]),
+        format!("{}: sound, 10 entries ({kinds})\n", path.display())
+    );
+    // No leaf stands on a branch.
+    let branch = "5 messages, 1 compaction, 1 unknown record";
+    let drawn = store.ok(&["tree", &id]);
+    assert!(
+        drawn.starts_with(&format!("* cmp-7 (active)  {branch}, depth 5, ")),
+        "{drawn}"
+    );
+    assert_eq!(
+        store.json(&["tree", "--json", &id])["branches"][0]["entries"],
+        7
+    );
+    let ran = store.run(&["fork", &id]);
+    assert_eq!(ran.err, format!("Copied {branch} of session {id}.\n"));
+    // The copy ends with a leaf of its own.
+    let copy = store.json(&["verify", "--json", ran.out.trim_end()]);
+    assert_eq!(copy["entries"], 8);
 }
 
 #[test]

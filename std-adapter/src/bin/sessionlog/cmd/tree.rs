@@ -4,6 +4,7 @@ use crate::args::{Global, Tree};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::tree::{self, Branch};
+use sessionlog::reader::Counts;
 use sessionlog::tree::SUMMARY_CHARS;
 use sessionlog::{Error, SessionLog, SessionTree};
 use sessionlog_core::record::Kind;
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &Tree, global: &Global, out: &mut Output) -> Result<(), 
     out.render(|data, styles| tree::write(data, &branches, styles, &times, width))
 }
 
-/// Messages and compactions in a row, without a fork between them.
+/// Entries in a row, without a fork between them.
 #[derive(Debug, PartialEq)]
 struct Stretch {
     /// Its last entry: one with several children or none, or the tip.
@@ -51,7 +52,8 @@ struct Stretch {
     /// The end of the stretch that it goes on from.
     above: Option<u32>,
     depth: u64,
-    entries: u64,
+    /// Its entries; unknown ones that lie between others included.
+    entries: Counts,
     active: bool,
     /// The last of its entries that has a text.
     text: Option<u32>,
@@ -64,7 +66,8 @@ struct Step {
     parent: Option<u32>,
     children: u32,
     depth: u64,
-    entries: u64,
+    /// From the end of the stretch above, or from the root, to here.
+    entries: Counts,
     above: Option<u32>,
     text: Option<u32>,
 }
@@ -73,16 +76,21 @@ struct Step {
 fn stretches(log: &SessionLog, active: Option<u32>) -> Vec<Stretch> {
     let mut steps: Vec<Step> = Vec::with_capacity(log.node_count() as usize);
     for node in log.nodes() {
-        let parent = node.parent.and_then(|above| match log.node(above)?.kind {
-            // Unknown entries are passed through.
-            Kind::Unknown => steps[above as usize].parent,
-            _ => Some(above),
+        // Unknown entries are passed through.
+        let parent = node.parent.and_then(|above| match is_unknown(log, above) {
+            true => steps[above as usize].parent,
+            false => Some(above),
         });
         if let (Some(above), true) = (parent, node.kind != Kind::Unknown) {
             steps[above as usize].children += 1;
         }
+        let passed = node.parent.filter(|above| is_unknown(log, *above));
+        let mut entries =
+            passed.map_or_else(Counts::default, |above| steps[above as usize].entries);
+        entries.add(node.kind);
         steps.push(Step {
             parent,
+            entries,
             ..Step::default()
         });
     }
@@ -90,7 +98,6 @@ fn stretches(log: &SessionLog, active: Option<u32>) -> Vec<Stretch> {
     for node in log.nodes().filter(|node| node.kind != Kind::Unknown) {
         let at = node.index as usize;
         let mut step = Step {
-            entries: 1,
             text: Some(node.index).filter(|_| node.has_text),
             ..steps[at]
         };
@@ -98,7 +105,7 @@ fn stretches(log: &SessionLog, active: Option<u32>) -> Vec<Stretch> {
             let of = steps[parent as usize];
             step.depth = of.depth + 1;
             if of.children == 1 && active != Some(parent) {
-                step.entries += of.entries;
+                step.entries = step.entries.plus(of.entries);
                 step.above = of.above;
                 step.text = step.text.or(of.text);
             } else {
@@ -118,4 +125,9 @@ fn stretches(log: &SessionLog, active: Option<u32>) -> Vec<Stretch> {
         }
     }
     stretches
+}
+
+fn is_unknown(log: &SessionLog, index: u32) -> bool {
+    log.node(index)
+        .is_some_and(|node| node.kind == Kind::Unknown)
 }

@@ -3,7 +3,7 @@
 use crate::args::{Global, Verify};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::render::format::{count, thousands};
+use crate::render::format::{count, entries, thousands};
 use serde::Serialize;
 use sessionlog::reader::Problem;
 use sessionlog::store::EXTENSION;
@@ -158,7 +158,10 @@ fn text(path: &str, found: &Verification, out: &mut Output) -> Result<(), Failur
         let more = count(more, "problem is", "problems are");
         out.line(format_args!("{path}: {more} not listed"))?;
     }
-    let entries = count(found.entries, "entry", "entries");
+    let entries = match count(found.entries, "entry", "entries") {
+        none if found.entries == 0 => none,
+        some => format!("{some} ({})", entries(&found.counts)),
+    };
     out.render(|data, styles| {
         if found.is_sound() {
             let ok = styles.ok;

@@ -2,7 +2,7 @@
 
 use jiff::Zoned;
 use jiff::tz::TimeZone;
-use sessionlog::sanitize;
+use sessionlog::{reader::Counts, sanitize};
 use sessionlog_core::Timestamp;
 use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -47,6 +47,22 @@ pub(crate) fn bytes(n: u64) -> String {
 /// `1 message`, `2 messages`.
 pub(crate) fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(n), if n == 1 { one } else { many })
+}
+
+/// `19 messages, 1 compaction`: what there is none of is left out, but of messages.
+pub(crate) fn entries(counts: &Counts) -> String {
+    let mut text = count(counts.messages, "message", "messages");
+    for (n, one, many) in [
+        (counts.compactions, "compaction", "compactions"),
+        (counts.leaves, "leaf", "leaves"),
+        (counts.unknown, "unknown record", "unknown records"),
+    ] {
+        if n > 0 {
+            text.push_str(", ");
+            text.push_str(&count(n, one, many));
+        }
+    }
+    text
 }
 
 /// A clean name in at most `width` columns, its middle cut out: of a model's name both ends tell something.
@@ -156,6 +172,21 @@ mod tests {
         assert_eq!(thousands(u64::MAX), "18,446,744,073,709,551,615");
         assert_eq!(count(1, "entry", "entries"), "1 entry");
         assert_eq!(count(1_000, "entry", "entries"), "1,000 entries");
+    }
+
+    #[test]
+    fn entries_are_told_by_kind() {
+        assert_eq!(entries(&Counts::default()), "0 messages");
+        let all = Counts {
+            messages: 1_000,
+            compactions: 1,
+            leaves: 2,
+            unknown: 1,
+        };
+        assert_eq!(
+            entries(&all),
+            "1,000 messages, 1 compaction, 2 leaves, 1 unknown record"
+        );
     }
 
     #[test]

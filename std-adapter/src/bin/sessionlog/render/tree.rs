@@ -2,7 +2,7 @@
 
 use super::Styles;
 use super::format::{self, Times};
-use sessionlog::sanitize;
+use sessionlog::{reader::Counts, sanitize};
 use sessionlog_core::Timestamp;
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -23,7 +23,7 @@ pub(crate) struct Branch<'a> {
     /// Steps from the root to the tip.
     pub(crate) depth: u64,
     /// Its entries.
-    pub(crate) entries: u64,
+    pub(crate) entries: Counts,
     /// The session's tip is on it.
     pub(crate) active: bool,
     /// What its last message says.
@@ -110,7 +110,7 @@ fn one(
         ..
     } = styles;
     let tip = sanitize::field(branch.tip);
-    let entries = format::count(branch.entries, "entry", "entries");
+    let entries = format::entries(&branch.entries);
     let time = branch
         .timestamp
         .map_or("?".to_owned(), |time| times.age(time));
@@ -153,7 +153,10 @@ mod tests {
             tip,
             fork_point,
             depth,
-            entries: 2,
+            entries: Counts {
+                messages: 2,
+                ..Counts::default()
+            },
             active: false,
             summary: "",
             timestamp: Timestamp::parse("2026-05-22T11:55:00Z"),
@@ -175,7 +178,7 @@ mod tests {
         let text = drawn(branches);
         let names = text
             .lines()
-            .filter_map(|line| line.split("  2 entries").next());
+            .filter_map(|line| line.split("  2 messages").next());
         names.collect::<Vec<_>>().join("\n")
     }
 
@@ -183,7 +186,11 @@ mod tests {
     fn a_branch_is_a_line() {
         let branches = [
             Branch {
-                entries: 1,
+                entries: Counts {
+                    messages: 1,
+                    compactions: 1,
+                    ..Counts::default()
+                },
                 timestamp: None,
                 ..branch("msg-1", None, 0)
             },
@@ -195,8 +202,8 @@ mod tests {
         ];
         assert_eq!(
             drawn(&branches),
-            "  msg-1  1 entry, depth 0, ?\n\
-             * └─ msg-3 (active)  2 entries, depth 2,000, 5 min ago  Use a bigger␛[1m hammer…\n"
+            "  msg-1  1 message, 1 compaction, depth 0, ?\n\
+             * └─ msg-3 (active)  2 messages, depth 2,000, 5 min ago  Use a bigger␛[1m hammer…\n"
         );
     }
 
