@@ -259,7 +259,7 @@ fn repair_keeps_the_original() {
     assert_eq!(
         *told,
         json!({"path": path.to_str(), "original": original, "entries": 4, "corrupt": 1, "salvaged": 0,
-            "torn_bytes": 13, "relinked": 1, "dropped_leaves": 1, "header_made": false, "remaining": []})
+            "torn_bytes": 13, "relinked": 1, "dropped_leaves": 1, "header_made": false, "unmarked_tip": false, "remaining": []})
     );
     // The totals that are recorded know of the entry that is lost, and a full count does not.
     let checked = store.run(&["verify", "--json", &id]);
@@ -303,6 +303,26 @@ fn repair_says_what_it_did() {
         "- 1 entry is linked to the entry before",
     ] {
         assert!(out.contains(words), "{words}: {out}");
+    }
+    // A turn that did not come to its end, and a tip that no leaf names.
+    let id = store.new_session();
+    store.append(&id, &two_turns());
+    let mut file = fs::read_to_string(store.path(&id)).unwrap();
+    file.push_str("{\"type\":\"message\",\"id\":\"m\",\"parent_id\":\"msg-5\",\"message\":{}}\n");
+    for (damage, found) in [
+        ("", ": nothing to repair\n"),
+        ("torn", ": repaired, 7 entries\n"),
+    ] {
+        let words = "- the last leaf does not name the tip: ";
+        let whole = format!("{file}{damage}");
+        fs::write(store.path(&id), &whole).unwrap();
+        let out = store.ok(&["repair", &id]);
+        assert!(out.contains(found) && out.contains(words), "{out}");
+        fs::write(store.path(&id), &whole).unwrap();
+        assert_eq!(
+            store.json(&["repair", "--json", &id])["unmarked_tip"],
+            json!(true)
+        );
     }
     // A parent that is nowhere stays missing.
     let text = "{\"type\":\"session\",\"version\":1,\"id\":\"x\"}\n\

@@ -23,6 +23,7 @@ struct Report {
     relinked: u64,
     dropped_leaves: u64,
     header_made: bool,
+    unmarked_tip: bool,
     remaining: Vec<Fault>,
 }
 
@@ -52,6 +53,7 @@ fn report(path: &Path, done: &Repaired) -> Report {
         relinked: done.relinked,
         dropped_leaves: done.dropped_leaves,
         header_made: done.header_made,
+        unmarked_tip: done.unmarked_tip,
         remaining: done.remaining.iter().map(Fault::of).collect(),
     }
 }
@@ -109,6 +111,11 @@ fn text(path: &Path, done: &Repaired, out: &mut Output) -> Result<(), Failure> {
 }
 
 fn remaining(done: &Repaired, out: &mut Output) -> Result<(), Failure> {
+    if done.unmarked_tip {
+        out.line(format_args!(
+            "- the last leaf does not name the tip: readers that go by leaves alone see another branch until the next turn ends"
+        ))?;
+    }
     for problem in &done.remaining {
         let words = problem.to_string();
         let words = sanitize::field(&words);
