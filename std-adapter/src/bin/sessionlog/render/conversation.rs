@@ -9,6 +9,7 @@ use serde_json::Value;
 use sessionlog::sanitize;
 use sessionlog_core::{Timestamp, Usage};
 use std::io::{self, Write};
+use unicode_width::UnicodeWidthStr as _;
 
 /// Lines of a tool's arguments and of its result, when they are cut.
 const ARGUMENT_LINES: usize = 12;
@@ -128,7 +129,7 @@ impl<'v> Conversation<'v> {
         let (label, style) = match role {
             "user" => ("user".into(), s.user),
             "assistant" => ("assistant".into(), s.assistant),
-            "tool_result" => ("tool result".into(), s.tool),
+            "tool_result" => ("← tool result".into(), s.tool),
             "" => ("message".into(), s.heading),
             other => (sanitize::field(other), s.heading),
         };
@@ -148,13 +149,16 @@ impl<'v> Conversation<'v> {
                 sanitize::field(word("tool_name"))
             )?;
         }
-        let model = match role {
+        let source = match role {
             "assistant" => content::model(message),
+            "tool_result" if !word("tool_call_id").is_empty() => {
+                format!("  of {}", sanitize::field(word("tool_call_id")))
+            }
             _ => String::new(),
         };
         let compacted = if entry.compacted { "  compacted" } else { "" };
         let (dim, id, time) = (s.dim, sanitize::field(entry.id), self.time(entry));
-        writeln!(out, "  {dim}{id}{time}{model}{compacted}{dim:#}")?;
+        writeln!(out, "  {dim}{id}{time}{source}{compacted}{dim:#}")?;
         self.parts(out, entry, message, role)?;
         if role == "assistant" {
             self.end_of_answer(
@@ -183,7 +187,11 @@ impl<'v> Conversation<'v> {
                     self.text(out, text, plain, RESULT_LINES)?;
                 }
                 Part::Text(text) => self.text(out, text, plain, usize::MAX)?,
-                Part::Thinking(text) => self.text(out, text, s.dim, usize::MAX)?,
+                Part::Thinking(text) => {
+                    // A bar on each line: without colour too it is no part of the answer.
+                    writeln!(out, "  {0}thinking{0:#}", s.dim)?;
+                    self.lines(out, text, "  │ ", s.dim, usize::MAX)?;
+                }
                 Part::Call {
                     id,
                     name,
@@ -191,7 +199,7 @@ impl<'v> Conversation<'v> {
                 } => {
                     let style = self.shade(entry, s.tool);
                     let (dim, id, name) = (s.dim, sanitize::field(id), sanitize::field(name));
-                    writeln!(out, "  {style}→ {name}{style:#}  {dim}{id}{dim:#}")?;
+                    writeln!(out, "  {style}→ call {name}{style:#}  {dim}{id}{dim:#}")?;
                     self.lines(out, &arguments, "      ", plain, ARGUMENT_LINES)?;
                 }
                 Part::Other(text) => self.text(out, &text, s.dim, ARGUMENT_LINES)?,
@@ -269,10 +277,10 @@ impl<'v> Conversation<'v> {
                 line
             };
             if shown.is_empty() {
-                writeln!(out)?;
+                writeln!(out, "{}", indent.trim_end())?;
             } else {
                 let room = match self.view.wrap {
-                    true => self.view.width.saturating_sub(indent.len()),
+                    true => self.view.width.saturating_sub(indent.width()),
                     false => usize::MAX,
                 };
                 for piece in wrap::pieces(&shown, room) {

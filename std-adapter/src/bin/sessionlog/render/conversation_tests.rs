@@ -42,7 +42,7 @@ fn a_conversation_reads_like_one() {
         {"type": "image", "source": {"type": "bytes", "data": [1, 2]}, "media_type": "image/png"},
     ]});
     let answer = json!({"role": "assistant", "provider": "p", "model": "m", "stop_reason": "tool_use", "content": [
-        {"type": "thinking", "thinking": "I should look."},
+        {"type": "thinking", "thinking": "I should look.\n\nOr not."},
         {"type": "text", "text": "Let me see."},
         {"type": "tool_call", "tool_call": {"id": "t1", "name": "read", "arguments": "{\"path\":\"a.txt\"}"}},
     ]});
@@ -70,13 +70,16 @@ user  msg-1  10:00:05
   [image image/png, 2 B]
 
 assistant  msg-2  10:00:05  p/m
-  I should look.
+  thinking
+  │ I should look.
+  │
+  │ Or not.
   Let me see.
-  → read  t1
+  → call read  t1
       path: a.txt
   tokens: 1,200 in, 9,000 cache read, 34 out (20 reasoning)
 
-tool result  read failed  msg-3  10:00:05
+← tool result  read failed  msg-3  10:00:05  of t1
   no such file
 "
     );
