@@ -418,6 +418,52 @@ fn list_has_a_line_for_each_session() {
     assert!(text.contains("Fix the parser") && text.contains("(the file ends within its header)"));
 }
 
+/// The members that an answer has, and how many lines, are those that the help tells.
+#[test]
+fn json_has_the_shape_that_help_says() {
+    let store = Store::new();
+    let id = branched(&store);
+    let other = store.new_session();
+    let calls: &[&[&str]] = &[
+        &["new"],
+        &["list"],
+        &["show", &id],
+        &["context", &id],
+        &["tree", &id],
+        &["usage", &id],
+        &["leaf", &id, "msg-2"],
+        &["fork", &id],
+        &["compact", &id, "--keep", "messages:1"],
+        &["verify", &id, &other],
+        &["repair", &id],
+        &["delete", "-y", &other],
+    ];
+    for args in calls {
+        let help = store.ok(&[args[0], "--help"]);
+        let shape = help.split("With --json: ").nth(1).unwrap();
+        let shape = shape.split_whitespace().collect::<Vec<_>>().join(" ");
+        let told = lines(&store.run(&[args, &["--json"][..]].concat()).out);
+        match shape.starts_with("one object a line") {
+            true => assert!(told.len() > 1, "{args:?}"),
+            false => assert!(
+                shape.starts_with("one object: ") && told.len() == 1,
+                "{args:?}"
+            ),
+        }
+        for object in told {
+            for member in object.as_object().unwrap().keys() {
+                let words: Vec<&str> = shape
+                    .split(|c: char| !c.is_alphanumeric() && c != '_')
+                    .collect();
+                assert!(
+                    words.contains(&member.as_str()),
+                    "{args:?} {member}: {shape}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn sessions_are_named_in_four_ways() {
     let store = Store::new();

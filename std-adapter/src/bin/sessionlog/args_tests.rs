@@ -168,6 +168,11 @@ fn help_explains_everything() {
     let mut root = Cli::command();
     root.build();
     for command in root.get_subcommands() {
+        if command.get_name() != "help" {
+            let after = command.get_after_help().map(ToString::to_string);
+            let json = after.unwrap_or_default();
+            assert!(json.starts_with("With --json: "), "{}", command.get_name());
+        }
         assert!(command.get_about().is_some(), "{}", command.get_name());
         for arg in command.get_arguments() {
             let explained = arg.get_help().is_some() || arg.get_id() == "shell";
