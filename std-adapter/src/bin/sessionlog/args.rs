@@ -198,7 +198,7 @@ pub(crate) struct Fork {
 pub(crate) struct Compact {
     #[command(flatten)]
     pub(crate) session: Session,
-    /// The summary [default: an extract of what is replaced]
+    /// The summary [default: an extract of what is replaced: the earlier summary, the user's messages, the last answers]
     #[arg(long, value_name = "TEXT")]
     pub(crate) summary: Option<String>,
     /// What to keep as it is: 'quarter' (the last quarter of the entries), 'tokens:N' or 'messages:N' (the last N).

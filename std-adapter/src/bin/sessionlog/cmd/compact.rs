@@ -6,7 +6,7 @@ use crate::output::Output;
 use crate::render::format::{count, thousands};
 use serde::Serialize;
 use sessionlog::Session;
-use sessionlog_core::compaction::{Keep, Reason};
+use sessionlog_core::compaction::{Keep, Reason, estimate_tokens};
 use sessionlog_core::journal::Options;
 
 /// The answer of `--json`.
@@ -50,11 +50,18 @@ pub(crate) fn run(args: &Compact, global: &Global, out: &mut Output) -> Result<(
     } else {
         out.line(format_args!("{}", id.as_str()))?;
     }
+    // The record's `tokens_after` leaves the summary out, as opi's does; who reads this wants the whole.
+    let summary_tokens = estimate_tokens(summary.len() as u64);
     out.note(format_args!(
-        "The context had about {} tokens. Now it has a summary and {} of about {} tokens, from {first_kept} on.",
+        "Before: {} tokens, as the provider last counted, with an estimate of what it has not counted.",
         thousands(plan.tokens_before),
-        count(plan.cut.kept as u64, "message", "messages"),
+    ));
+    out.note(format_args!(
+        "After: about {} tokens, an estimate: {} of the summary, {} of {} from {first_kept} on.",
+        thousands(summary_tokens.saturating_add(plan.cut.tokens)),
+        thousands(summary_tokens),
         thousands(plan.cut.tokens),
+        count(plan.cut.kept as u64, "message", "messages"),
     ));
     if plan.cut.limited {
         out.note(format_args!(

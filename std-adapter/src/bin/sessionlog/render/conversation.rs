@@ -90,14 +90,13 @@ impl<'v> Conversation<'v> {
             } => {
                 let mut title = format!("compaction  {}", sanitize::field(entry.id));
                 title.push_str(&self.time(entry));
-                if let (Some(before), Some(after)) = (tokens_before, tokens_after) {
-                    title.push_str(&format!(
-                        "  {} → {} tokens",
-                        thousands(before),
-                        thousands(after)
-                    ));
+                if let Some(before) = tokens_before {
+                    title.push_str(&format!("  {} tokens before", thousands(before)));
                 }
                 title.push_str(&format!("  keeps from {}", sanitize::field(first_kept)));
+                if let Some(after) = tokens_after {
+                    title.push_str(&format!(", about {} tokens", thousands(after)));
+                }
                 self.rule(out, &title, if entry.compacted { s.dim } else { s.summary })?;
                 self.text(out, summary, self.shade(entry, s.plain), usize::MAX)
             }

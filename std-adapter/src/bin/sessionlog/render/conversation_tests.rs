@@ -118,7 +118,7 @@ user  msg-1  compacted
 
 label␛  x-2  (unknown entry, no part of the context)
 
-── compaction  cmp-7  9,000 → 300 tokens  keeps from msg-5 \n  We talked.\n  A lot.\n"
+── compaction  cmp-7  9,000 tokens before  keeps from msg-5, about 300 tokens \n  We talked.\n  A lot.\n"
     );
 }
 
