@@ -33,14 +33,15 @@ pub(crate) fn run(args: &Tree, global: &Global, out: &mut Output) -> Result<(), 
         .map(|(stretch, text)| Branch {
             tip: id(stretch.end).unwrap_or("?"),
             fork_point: stretch.above.and_then(id),
-            depth: stretch.depth,
             entries: stretch.entries,
             active: stretch.active,
             summary: text.as_deref().unwrap_or_default(),
             timestamp: log.node(stretch.end).and_then(|node| node.timestamp),
         })
         .collect();
-    let (times, width) = (super::times(), out.width);
+    // What is no terminal gets all of it.
+    let width = if out.terminal { out.width } else { usize::MAX };
+    let times = super::times();
     out.render(|data, styles| tree::write(data, &branches, styles, &times, width))
 }
 
@@ -51,7 +52,6 @@ struct Stretch {
     end: u32,
     /// The end of the stretch that it goes on from.
     above: Option<u32>,
-    depth: u64,
     /// Its entries; unknown ones that lie between others included.
     entries: Counts,
     active: bool,
@@ -65,7 +65,6 @@ struct Step {
     /// The nearest message or compaction above.
     parent: Option<u32>,
     children: u32,
-    depth: u64,
     /// From the end of the stretch above, or from the root, to here.
     entries: Counts,
     above: Option<u32>,
@@ -103,7 +102,6 @@ fn stretches(log: &SessionLog, active: Option<u32>) -> Vec<Stretch> {
         };
         if let Some(parent) = step.parent {
             let of = steps[parent as usize];
-            step.depth = of.depth + 1;
             if of.children == 1 && active != Some(parent) {
                 step.entries = step.entries.plus(of.entries);
                 step.above = of.above;
@@ -117,7 +115,6 @@ fn stretches(log: &SessionLog, active: Option<u32>) -> Vec<Stretch> {
             stretches.push(Stretch {
                 end: node.index,
                 above: step.above,
-                depth: step.depth,
                 entries: step.entries,
                 active: active == Some(node.index),
                 text: step.text,

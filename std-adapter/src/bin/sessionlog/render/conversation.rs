@@ -2,20 +2,22 @@
 
 use super::Styles;
 use super::content::{self, Part};
-use super::format::{Times, thousands};
+use super::format::{Times, middle, thousands};
 use super::wrap;
 use anstyle::Style;
 use serde_json::Value;
 use sessionlog::sanitize;
-use sessionlog_core::{Timestamp, Usage};
+use sessionlog_core::{Timestamp, Usage, compaction::estimate_tokens};
 use std::io::{self, Write};
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::UnicodeWidthStr;
 
 /// Lines of a tool's arguments and of its result, when they are cut.
 const ARGUMENT_LINES: usize = 12;
 const RESULT_LINES: usize = 16;
 /// Columns of a line in them: a minified file is one line.
 const LINE_WIDTH: usize = 400;
+/// Columns of a model's name in a heading at least.
+const SOURCE_WIDTH: usize = 16;
 /// Columns of a rule at most.
 const RULE_WIDTH: usize = 100;
 
@@ -90,14 +92,18 @@ impl<'v> Conversation<'v> {
             } => {
                 let mut title = format!("compaction  {}", sanitize::field(entry.id));
                 title.push_str(&self.time(entry));
-                if let Some(before) = tokens_before {
-                    title.push_str(&format!("  {} tokens before", thousands(before)));
-                }
-                title.push_str(&format!("  keeps from {}", sanitize::field(first_kept)));
-                if let Some(after) = tokens_after {
-                    title.push_str(&format!(", about {} tokens", thousands(after)));
-                }
                 self.rule(out, &title, if entry.compacted { s.dim } else { s.summary })?;
+                let kept = format!("kept from {} on", sanitize::field(first_kept));
+                let tokens = match (tokens_before, tokens_after) {
+                    (Some(before), Some(after)) => format!(
+                        "{} tokens before; about {} of this summary and {} {kept}",
+                        thousands(before),
+                        thousands(estimate_tokens(summary.len() as u64)),
+                        thousands(after),
+                    ),
+                    _ => kept,
+                };
+                self.text(out, &tokens, s.dim, usize::MAX)?;
                 self.text(out, summary, self.shade(entry, s.plain), usize::MAX)
             }
             Body::Unknown { kind } => {
@@ -157,6 +163,14 @@ impl<'v> Conversation<'v> {
         };
         let compacted = if entry.compacted { "  compacted" } else { "" };
         let (dim, id, time) = (s.dim, sanitize::field(entry.id), self.time(entry));
+        let source = match self.view.wrap {
+            true => {
+                let used = [&*label, "  ", &*id, &*time, compacted].map(UnicodeWidthStr::width);
+                let room = self.view.width.saturating_sub(used.iter().sum());
+                middle(&source, room.max(SOURCE_WIDTH))
+            }
+            false => source.into(),
+        };
         writeln!(out, "  {dim}{id}{time}{source}{compacted}{dim:#}")?;
         self.parts(out, entry, message, role)?;
         if role == "assistant" {

@@ -118,7 +118,7 @@ user  msg-1  compacted
 
 label␛  x-2  (unknown entry, no part of the context)
 
-── compaction  cmp-7  9,000 tokens before  keeps from msg-5, about 300 tokens \n  We talked.\n  A lot.\n"
+── compaction  cmp-7 ───────────────────\n  9,000 tokens before; about 4 of this summary and 300 kept from msg-5 on\n  We talked.\n  A lot.\n"
     );
 }
 
@@ -175,6 +175,36 @@ fn long_results_are_cut_and_long_texts_are_not() {
         assert!(whole.contains("line 100\n") && whole.contains(&"x".repeat(1_000)));
         assert!(!whole.contains("--full"));
     }
+}
+
+#[test]
+fn headings_keep_to_the_terminal() {
+    let answer = json!({"role": "assistant", "content": [], "model": "a-very-long-name".repeat(9)});
+    let (styles, times) = (
+        Styles::new(false),
+        Times::new(Timestamp::default(), TimeZone::UTC),
+    );
+    let view = |width, wrap| View {
+        styles: &styles,
+        times: &times,
+        width,
+        full: true,
+        wrap,
+    };
+    let shown = |view: View<'_>| {
+        let mut out = Vec::new();
+        let one = entry("msg-1", message(&answer, None));
+        Conversation::new(view).entry(&mut out, &one).unwrap();
+        String::from_utf8(out)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    let line = shown(view(80, true));
+    assert!(line.contains("…") && line.chars().count() == 80, "{line}");
+    assert!(shown(view(80, false)).ends_with(&"a-very-long-name".repeat(9)));
 }
 
 #[test]

@@ -233,18 +233,22 @@ fn remarks(
     width: usize,
 ) -> io::Result<()> {
     let mut remark = |lead: &str, rest: String| remark(out, lead, &rest, s, width);
-    let names = |picked: fn(&&Model) -> bool| {
-        let names: Vec<String> = file.models.iter().filter(picked).map(Model::name).collect();
+    let names = |picked: fn(&&Model) -> bool, width: usize| {
+        let names = file.models.iter().filter(picked).map(Model::name);
+        let names: Vec<_> = names
+            .map(|name| format::middle(&name, width).into_owned())
+            .collect();
         names.join(", ")
     };
-    let unpriced = names(|model| model.unpriced);
+    // Whole: a list of prices has to name them so.
+    let unpriced = names(|model| model.unpriced, usize::MAX);
     if !unpriced.is_empty() {
         let rest = format!(" for {unpriced}. --prices FILE can give one.");
         remark("\nNo price is known", rest)?;
     }
     if !file.totals.is_complete() {
         let answers = format::count(file.totals.unreported, "answer", "answers");
-        let silent = names(|model| !model.totals.is_complete());
+        let silent = names(|model| !model.totals.is_complete(), NAME_WIDTH);
         let rest = format!(
             " in the file did not report usage ({silent}): what they used and cost is unknown."
         );
