@@ -95,7 +95,7 @@ fn fit(mut lines: Vec<String>, bytes: usize) -> String {
         let mut room = half + 1;
         lengths
             .take_while(|len| {
-                let fits = len + 1 <= room;
+                let fits = *len < room;
                 room = room.saturating_sub(len + 1);
                 fits
             })
