@@ -258,3 +258,21 @@ fn many_and_long_records() {
     let records = text.split_once('\n').unwrap().1;
     assert!(copy.contains(records));
 }
+
+#[test]
+fn a_member_that_is_called_crc_and_is_none_stays_alone() {
+    let (_dir, store) = store();
+    // By file order (F14) the second follows the first, and the copy has to say so.
+    let source = log(&[
+        r#"{"type":"session","version":1,"id":"x"}"#.into(),
+        r#"{"type":"message","id":"a","message":{}}"#.into(),
+        r#"{"type":"message","id":"b","message":{},"crc":7}"#.into(),
+    ]);
+    let forked = fork(&store, &source, None, None).unwrap();
+    let (_, copied, _) = lines(&forked);
+    assert_eq!(
+        copied[1],
+        r#"{"type":"message","id":"b","message":{},"crc":7,"parent_id":"a"}"#
+    );
+    assert!(crate::verify(&forked.path).unwrap().is_sound());
+}
