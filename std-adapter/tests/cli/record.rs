@@ -95,12 +95,31 @@ fn a_parent_is_a_whole_id() {
 fn payloads_are_kept_byte_for_byte() {
     let store = Store::new();
     let id = store.new_session();
-    let odd = r#"{"role":"user", "n":1e999 ,"e":"\u0041\/é","z":{"b":1,"a":2}}"#;
+    let odd = r#"{"role":"user", "n":1.0e30 ,"e":"\u0041\/é","z":{"b":1,"a":2}}"#;
     assert_eq!(store.append(&id, &format!("  {odd}\r\n")), ["msg-1"]);
     let out = store.ok(&["context", "--json", &id]);
     let start = format!(r#"{{"type":"message","id":"msg-1","message":{odd}}}"#);
     assert!(out.contains(&start), "{out}");
-    // What this reader's numbers cannot hold is shown nevertheless.
+}
+
+#[test]
+fn a_number_beyond_doubles_is_not_written_and_is_shown() {
+    let store = Store::new();
+    let id = store.new_session();
+    let huge = r#"{"role":"user","n":1e999}"#;
+    let ran = store.feed(&["append", &id], format!("{huge}\n").as_bytes());
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(
+        ran.err
+            .contains("line 1 of the input: a number is too large"),
+        "{ran:?}"
+    );
+    // What this reader's numbers cannot hold is shown where another writer left it.
+    let mut file = fs::read_to_string(store.path(&id)).unwrap();
+    file.push_str(&format!(
+        "{{\"type\":\"message\",\"id\":\"a\",\"message\":{huge}}}\n"
+    ));
+    fs::write(store.path(&id), file).unwrap();
     assert!(store.ok(&["show", &id]).contains("1e999"));
 }
 
