@@ -3,7 +3,7 @@
 //! - [`session`]: a realistic session of any size, in our format. The same seed gives the same bytes on every machine.
 //! - [`foreign`]: the same content in opi's form.
 //! - [`shapes`]: trees of many branches, forks or entries; a torn tail.
-//! - [`lines`]: the lines of a file, streamed.
+//! - [`lines`]: the lines of a file, streamed. [`work`]: our own paths.
 
 pub mod foreign;
 pub mod lines;
@@ -11,6 +11,7 @@ pub mod rng;
 pub mod session;
 pub mod shapes;
 pub mod text;
+pub mod work;
 
 /// What can go wrong while a file is made.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
