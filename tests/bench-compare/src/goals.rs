@@ -14,16 +14,24 @@ use crate::{
 };
 use sessionlog_bench::Error;
 
-/// Measures everything.
-pub fn all(plan: &Plan) -> Result<Vec<Row>, Error> {
+/// Measures the goals with these numbers; all of them when there are none.
+pub fn all(plan: &Plan, numbers: &[u8]) -> Result<Vec<Row>, Error> {
+    type Goal = fn(&Plan, &mut Vec<Row>) -> Result<(), Error>;
+    let goals: [(u8, Goal); 7] = [
+        (1, resume::own),
+        (2, resume::foreign),
+        (3, scan::all),
+        (4, list::all),
+        (5, append::all),
+        (6, tail::all),
+        (7, tree::all),
+    ];
     let mut rows = vec![];
-    resume::own(plan, &mut rows)?;
-    resume::foreign(plan, &mut rows)?;
-    scan::all(plan, &mut rows)?;
-    list::all(plan, &mut rows)?;
-    append::all(plan, &mut rows)?;
-    tail::all(plan, &mut rows)?;
-    tree::all(plan, &mut rows)?;
+    for (number, goal) in goals {
+        if numbers.is_empty() || numbers.contains(&number) {
+            goal(plan, &mut rows)?;
+        }
+    }
     Ok(rows)
 }
 

@@ -1,6 +1,6 @@
 //! sessionlog against its peers, in one run on one machine: prints the table of `docs/benchmarks.md`.
 //!
-//! `bench-compare [SIZE] [--full] [--rounds N] [--dir DIR] [--out FILE]`; SIZE is the length of the largest session,
+//! `bench-compare [SIZE] [--full] [--rounds N] [--goal N]... [--dir DIR] [--out FILE]`; SIZE is the length of the largest session,
 //! such as `200M` (the default) or `1G` (`--full`), and everything else scales with it.
 //!
 //! Each measurement runs in a process of its own, so that none warms memory for another and each has its own peak of
@@ -25,6 +25,7 @@ static ALLOCATOR: child::Counting = child::Counting;
 struct Args {
     bytes: u64,
     rounds: usize,
+    goals: Vec<u8>,
     dir: Option<PathBuf>,
     out: Option<PathBuf>,
 }
@@ -48,6 +49,7 @@ fn parse(args: &[String]) -> Result<Args, Error> {
     let mut parsed = Args {
         bytes: 200_000_000,
         rounds: 5,
+        goals: vec![],
         dir: None,
         out: None,
     };
@@ -57,6 +59,7 @@ fn parse(args: &[String]) -> Result<Args, Error> {
         match arg.as_str() {
             "--full" => parsed.bytes = 1_000_000_000,
             "--rounds" => parsed.rounds = value()?.parse()?,
+            "--goal" => parsed.goals.push(value()?.parse()?),
             "--dir" => parsed.dir = Some(value()?.into()),
             "--out" => parsed.out = Some(value()?.into()),
             size => parsed.bytes = bytes(size)?,
@@ -88,8 +91,8 @@ fn compare(args: &Args, words: &[String]) -> Result<(), Error> {
         Some(dir) => scratch.tempdir_in(dir)?,
         None => scratch.tempdir()?,
     };
-    let plan = plan::Plan::new(scratch.path(), args.bytes, args.rounds)?;
-    let rows = goals::all(&plan)?;
+    let plan = plan::Plan::new(scratch.path(), args.bytes, args.rounds);
+    let rows = goals::all(&plan, &args.goals)?;
     let page = table::page(&rows, &machine::describe(), words, args.bytes);
     print!("{page}");
     if let Some(out) = &args.out {

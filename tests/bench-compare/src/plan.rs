@@ -33,41 +33,33 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Makes the largest session and its table.
-    pub fn new(dir: &Path, bytes: u64, rounds: usize) -> Result<Self, Error> {
-        let plan = Self {
+    /// With its files in `dir`, which is empty.
+    pub fn new(dir: &Path, bytes: u64, rounds: usize) -> Self {
+        Self {
             dir: dir.to_owned(),
             bytes,
             rounds,
             corpus: Corpus::default(),
-        };
-        say(&format!(
-            "making sessions of up to {bytes} bytes in {}",
-            dir.display()
-        ));
-        for bytes in plan.sizes() {
-            session::write(&plan.session(bytes), &Shape::of(bytes), &plan.corpus)?;
         }
-        peers::sqlite::import(&plan.session(bytes), &plan.table())?;
-        Ok(plan)
     }
 
-    /// The lengths of sessions: 1 MB, each ten times longer, and the largest.
-    pub fn sizes(&self) -> Vec<u64> {
-        let smaller = (6..).map(|zeros| 10_u64.pow(zeros));
-        let mut sizes: Vec<u64> = smaller.take_while(|&size| size < self.bytes).collect();
-        sizes.push(self.bytes);
-        sizes
+    /// The session of so many bytes, made when it is first asked for.
+    pub fn session(&self, bytes: u64) -> Result<PathBuf, Error> {
+        let path = self.file(&format!("{bytes}.jsonl"));
+        if !path.exists() {
+            say(&format!("making a session of {bytes} bytes"));
+            session::write(&path, &Shape::of(bytes), &self.corpus)?;
+        }
+        Ok(path)
     }
 
-    /// The session of so many bytes.
-    pub fn session(&self, bytes: u64) -> PathBuf {
-        self.file(&format!("{bytes}.jsonl"))
-    }
-
-    /// The table with the largest session's content.
-    pub fn table(&self) -> PathBuf {
-        self.file("table.sqlite")
+    /// The table with the largest session's content, made when it is first asked for.
+    pub fn table(&self) -> Result<PathBuf, Error> {
+        let path = self.file("table.sqlite");
+        if !path.exists() {
+            peers::sqlite::import(&self.session(self.bytes)?, &path)?;
+        }
+        Ok(path)
     }
 
     /// A file or directory among what is measured.
@@ -84,10 +76,7 @@ impl Plan {
     /// Makes a session in opi's form, of a tenth of the largest that is measured so, or of that length.
     pub fn foreign(&self, parents: Parents, small: bool) -> Result<PathBuf, Error> {
         let bytes = self.bytes.min(FOREIGN_BYTES) / if small { 10 } else { 1 };
-        let ours = self.session(bytes);
-        if !ours.exists() {
-            session::write(&ours, &Shape::of(bytes), &self.corpus)?;
-        }
+        let ours = self.session(bytes)?;
         let path = self.file(&format!("foreign-{parents:?}-{bytes}.jsonl"));
         foreign::copy(&ours, &path, parents)?;
         Ok(path)

@@ -14,7 +14,7 @@ const SYNCED: u64 = 100;
 const UNSYNCED: u64 = 2_000;
 
 pub fn all(plan: &Plan, rows: &mut Vec<Row>) -> Result<(), Error> {
-    let from = plan.session(10_000_000.min(plan.bytes));
+    let from = plan.session(10_000_000)?;
     let dir = plan.file("append");
     fs::create_dir(&dir)?;
     let synced = |what: &str, turns| Asked::new(&[&what, &from.display(), &dir.display(), &turns]);
@@ -37,7 +37,7 @@ pub fn all(plan: &Plan, rows: &mut Vec<Row>) -> Result<(), Error> {
         let what = format!("append-{}", want.0);
         rows.push(syscalls(&what, |turns| synced(&what, turns), want.1));
     }
-    let [small, large] = [1_000_000, plan.bytes].map(|bytes| plan.session(bytes));
+    let (small, large) = (plan.session(1_000_000)?, plan.session(plan.bytes)?);
     let unsynced = |path: &std::path::Path| {
         Asked::new(&[
             &"append-unsynced",

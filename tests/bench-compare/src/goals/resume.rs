@@ -7,19 +7,23 @@ use crate::{
     table::{Row, Want, megabytes, seconds},
 };
 use sessionlog_bench::{Error, foreign::Parents};
+use std::path::PathBuf;
 
 /// A session that we wrote.
 pub fn own(plan: &Plan, rows: &mut Vec<Row>) -> Result<(), Error> {
-    let largest = plan.session(plan.bytes);
+    let largest = plan.session(plan.bytes)?;
     let [ours, sqlite, opi] = plan.best([
         Asked::new(&[&"resume-ours", &largest.display()]),
-        Asked::new(&[&"resume-sqlite", &plan.table().display()]),
+        Asked::new(&[&"resume-sqlite", &plan.table()?.display()]),
         Asked::new(&[&"resume-opi", &largest.display()]),
     ])?;
     same("context", &[ours.count, sqlite.count, opi.count])?;
     same("tokens", &[ours.extra as u64, sqlite.extra as u64])?;
     // opi's buckets wrap at 2^32, as they do in a session of this length.
-    same("tokens", &[ours.extra, opi.extra].map(|sum| sum as u64 % (1 << 32)))?;
+    same(
+        "tokens",
+        &[ours.extra, opi.extra].map(|sum| sum as u64 % (1 << 32)),
+    )?;
     let what = format!(
         "resume of {} MB, {} entries live",
         plan.bytes / 1_000_000,
@@ -44,8 +48,9 @@ pub fn own(plan: &Plan, rows: &mut Vec<Row>) -> Result<(), Error> {
         ratio: Some(ours.peak_kb as f64 / 1024.0),
         want: Want::AtMost(12.0),
     });
-    let asked = |bytes| Asked::new(&[&"resume-ours", &plan.session(bytes).display()]);
-    let [small, large] = plan.best([asked(1_000_000), asked(plan.bytes)])?;
+    let asked = |path: PathBuf| Asked::new(&[&"resume-ours", &path.display()]);
+    let small = plan.session(1_000_000)?;
+    let [small, large] = plan.best([asked(small), asked(largest)])?;
     same("context", &[small.count, large.count])?;
     rows.push(Row {
         goal: 1,

@@ -20,8 +20,11 @@ const SCANS: [&str; 8] = [
     "opi",
 ];
 
+/// Length of a session that is smaller than the largest.
+const SMALLER: u64 = 10_000_000;
+
 pub fn all(plan: &Plan, rows: &mut Vec<Row>) -> Result<(), Error> {
-    let path = plan.session(plan.bytes);
+    let path = plan.session(plan.bytes)?;
     let asked = |what: &&str| Asked::new(&[&"scan", what, &path.display()]);
     let found = plan.best(SCANS.each_ref().map(|what| asked(what).on_one_cpu()))?;
     let [verify, usage, core, serde, simd, sonic, memchr, opi] = found;
@@ -89,7 +92,7 @@ pub fn all(plan: &Plan, rows: &mut Vec<Row>) -> Result<(), Error> {
         none,
     );
     let [table, usage_all, verify_all] = plan.best([
-        Asked::new(&[&"scan", &"sqlite-sum", &plan.table().display()]),
+        Asked::new(&[&"scan", &"sqlite-sum", &plan.table()?.display()]),
         asked(&"usage"),
         asked(&"verify"),
     ])?;
@@ -113,14 +116,14 @@ pub fn all(plan: &Plan, rows: &mut Vec<Row>) -> Result<(), Error> {
             want: Want::AtLeast(1.5),
         });
     }
-    let small = plan.session(plan.sizes()[1]);
+    let small = plan.session(SMALLER)?;
     let [small] = plan.best([Asked::new(&[&"scan", &"verify", &small.display()])])?;
     rows.push(Row {
         goal: 3,
         what: format!(
             "`verify`: peak memory of {} and {} MB; opi {}",
             plan.bytes / 1_000_000,
-            plan.sizes()[1] / 1_000_000,
+            SMALLER / 1_000_000,
             megabytes(opi.peak_kb)
         ),
         ours: megabytes(verify_all.peak_kb),
