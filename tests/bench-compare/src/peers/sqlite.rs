@@ -120,8 +120,11 @@ impl Importer<'_> {
     }
 }
 
-/// Opens the table for writing and reads the live branch: whether it is a summary, and the payload. And the totals.
-pub fn resume(path: &Path) -> Result<(Vec<(bool, String)>, u64, Connection), Error> {
+/// An entry of the context: whether it is a summary, and the payload.
+pub type Live = (bool, String);
+
+/// Opens the table for writing and reads the live branch and the totals.
+pub fn resume(path: &Path) -> Result<(Vec<Live>, u64, Connection), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     let tokens: i64 = connection.query_row("SELECT tokens FROM session", [], |row| row.get(0))?;
@@ -130,7 +133,7 @@ pub fn resume(path: &Path) -> Result<(Vec<(bool, String)>, u64, Connection), Err
         let kept: Option<i64> = row.get(0)?;
         Ok((kept.is_some(), row.get(1)?))
     })?;
-    let mut context: Vec<(bool, String)> = rows.collect::<Result<_, _>>()?;
+    let mut context: Vec<Live> = rows.collect::<Result<_, _>>()?;
     // An older compaction within the kept part adds nothing; the newest one comes first.
     let newest = context.iter().rposition(|(summary, _)| *summary);
     let summary = newest.map(|at| context.remove(at));
