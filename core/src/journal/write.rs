@@ -93,7 +93,10 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         if durable {
             self.saved = self.books.clone();
             self.saved_end = self.end;
-            self.saved_tail = Tail::Whole;
+            // What was found when the log was opened stays as it is until something is appended.
+            if self.tail == Tail::Whole {
+                self.saved_tail = Tail::Whole;
+            }
         }
         Ok(())
     }

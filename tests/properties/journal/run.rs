@@ -452,7 +452,12 @@ impl Run {
         assert_eq!(self.log().context_messages(), messages, "messages");
         assert_eq!(self.log().branch_usage(), totals(&m.branch_usage), "branch");
         if self.memory.medium().cutting == Cutting::Anywhere {
-            assert_eq!((m.corrupt.len(), m.torn), (self.damage, None), "damage");
+            assert_eq!(
+                (m.corrupt.len(), m.torn),
+                (self.damage, None),
+                "damage {}",
+                bytes.escape_ascii()
+            );
         }
         if !self.strays {
             let known = self.found + self.acknowledged.len() + self.pending.len();
