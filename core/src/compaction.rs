@@ -2,7 +2,8 @@
 //!
 //! [`Window`] holds a few numbers for each of the newest `N` messages of the context, no text, and is filled from the log
 //! when a compaction is planned: a journal that was resumed plans as one that never stopped. A cut never falls
-//! before a tool result, nor between a tool call and its result, whatever stands between them, be the result still to come.
+//! before a tool result, nor between a tool call and its result, whatever stands between them, nor behind a call
+//! of the newest answer that still waits for its result. (Older calls without a result count as given up.)
 
 mod window;
 

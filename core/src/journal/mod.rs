@@ -16,7 +16,7 @@ pub use resume::Resumed;
 pub use storage::Storage;
 
 use crate::{
-    compaction::{Cut, Keep, Reason, Triggers, Window},
+    compaction::{Cut, Keep, NoCut, Reason, Triggers, Window},
     id::{EntryId, IdKind},
     record::{CompactionEntry, Extent, Header, Limits, MessageEntry, Payload, Totals},
     replay::{Head, ReplayError, Reverse},
@@ -220,6 +220,9 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         keep: Keep,
         window: &mut [u8],
     ) -> Result<Plan, PlanError<S::Error>> {
+        if self.books.messages == 0 {
+            return Err(NoCut::NothingToCompact.into());
+        }
         let mut messages = Window::<N>::default();
         let mut summary = false;
         let mut context = self.context(window)?;

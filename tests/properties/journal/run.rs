@@ -283,7 +283,12 @@ impl Run {
             }
             let after = model::read(&self.bytes());
             let kept = after.context.get(1..).unwrap_or_default();
-            assert_eq!(kept.len(), plan.cut.kept, "kept");
+            assert_eq!(
+                kept.len(),
+                plan.cut.kept,
+                "kept {plan:?} {}",
+                self.bytes().escape_ascii()
+            );
             if !self.strays {
                 assert!(before.context.ends_with(kept), "another context was cut");
                 self.check_tools(&before, &after);
