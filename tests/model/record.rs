@@ -308,14 +308,18 @@ fn usage(message: &Value) -> Option<Usage> {
     if matches!(usage.get("reported"), Some(Value::Bool(false))) {
         return None;
     }
-    let buckets = [
+    let names = [
         "input_tokens",
         "output_tokens",
         "cache_read_tokens",
         "cache_write_tokens",
-    ]
-    .map(count);
-    if buckets == [None; 4] {
+    ];
+    let buckets = names.map(count);
+    let odd = |name: &str| {
+        let value = usage.get(name).filter(|n| !matches!(n, Value::Null));
+        value.is_some_and(|n| n.as_u64().is_none())
+    };
+    if buckets == [None; 4] || names.into_iter().any(odd) {
         return None;
     }
     let [input, output, cache_read, cache_write] = buckets.map(Option::unwrap_or_default);

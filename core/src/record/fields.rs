@@ -58,7 +58,9 @@ pub(super) struct Fields {
     begun_at: u64,
     texts: u32,
     usage: Usage,
-    usage_known: bool,
+    /// Buckets of the usage that are numbers, and those that are something else: a bit each.
+    buckets: u8,
+    odd_buckets: u8,
     reported: bool,
     totals: Totals,
     totals_seen: u8,
@@ -91,7 +93,8 @@ impl Fields {
             begun_at: 0,
             texts: 0,
             usage: Usage::default(),
-            usage_known: false,
+            buckets: 0,
+            odd_buckets: 0,
             reported: true,
             totals: Totals::default(),
             totals_seen: 0,
@@ -285,7 +288,11 @@ impl Fields {
                 let extra = u64::from(self.texts.saturating_sub(1));
                 let message = &mut self.record.message;
                 message.text_len = message.text_len.saturating_add(extra);
-                if message.role == Role::Assistant && self.usage_known && self.reported {
+                if message.role == Role::Assistant
+                    && self.buckets != 0
+                    && self.odd_buckets == 0
+                    && self.reported
+                {
                     message.usage = Some(self.usage);
                 }
             }
@@ -365,7 +372,8 @@ impl Fields {
             }
             (2, Key::Usage, ..) => {
                 self.usage = Usage::default();
-                self.usage_known = false;
+                self.buckets = 0;
+                self.odd_buckets = 0;
                 self.reported = true;
             }
             (2, Key::Content, ..) => {
@@ -424,8 +432,18 @@ impl Fields {
                 message.first_text = span;
             }
             (3, Key::Usage, Key::Count(count), _) => {
-                if let ValueKind::Number(Some(n)) = kind {
-                    self.usage_known |= set_count(&mut self.usage, count, n);
+                let n = match kind {
+                    ValueKind::Number(n) => n,
+                    _ => None,
+                };
+                let bit = set_count(&mut self.usage, count, n);
+                // Of a name that stands twice the last value counts.
+                self.buckets &= !bit;
+                self.odd_buckets &= !bit;
+                match (n, kind) {
+                    (Some(_), _) => self.buckets |= bit,
+                    (None, ValueKind::Null) => {}
+                    (None, _) => self.odd_buckets |= bit,
                 }
             }
             (3, Key::Usage, Key::Reported, _) => self.reported = kind != ValueKind::Bool(false),
@@ -478,28 +496,32 @@ impl Fields {
 /// Length of `[image: ]`, the frame that opi puts around an image's media type.
 const IMAGE_FRAME: u64 = 9;
 
-/// Sets a counter; true when it is one of the four buckets (F18).
-fn set_count(usage: &mut Usage, count: Count, n: u64) -> bool {
+/// Sets a counter; gives the bit of one of the four buckets (F18), 0 for others.
+fn set_count(usage: &mut Usage, count: Count, n: Option<u64>) -> u8 {
+    let tokens = n.unwrap_or(0);
     match count {
-        Count::Input => usage.input_tokens = n,
-        Count::Output => usage.output_tokens = n,
-        Count::CacheRead => usage.cache_read_tokens = n,
-        Count::CacheWrite => usage.cache_write_tokens = n,
-        Count::CacheWrite1h => usage.cache_write_1h_tokens = Some(n),
-        Count::Reasoning => usage.reasoning_tokens = Some(n),
+        Count::Input => usage.input_tokens = tokens,
+        Count::Output => usage.output_tokens = tokens,
+        Count::CacheRead => usage.cache_read_tokens = tokens,
+        Count::CacheWrite => usage.cache_write_tokens = tokens,
+        Count::CacheWrite1h => usage.cache_write_1h_tokens = n,
+        Count::Reasoning => usage.reasoning_tokens = n,
         Count::Unreported => {}
     }
-    !matches!(
-        count,
-        Count::CacheWrite1h | Count::Reasoning | Count::Unreported
-    )
+    match count {
+        Count::Input => 1,
+        Count::Output => 2,
+        Count::CacheRead => 4,
+        Count::CacheWrite => 8,
+        Count::CacheWrite1h | Count::Reasoning | Count::Unreported => 0,
+    }
 }
 
 fn set_total(totals: &mut UsageTotals, count: Count, n: u64) {
     if count == Count::Unreported {
         totals.unreported = n;
     } else {
-        set_count(&mut totals.usage, count, n);
+        set_count(&mut totals.usage, count, Some(n));
     }
 }
 

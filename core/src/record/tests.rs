@@ -183,7 +183,7 @@ fn a_message_of_one_mebibyte_goes_through_in_small_pieces() {
 fn the_bookkeeping_of_an_assistant_message_f18() {
     let text = r#"{"id":"m","message":{"content":[{"thinking":"no","type":"thinking"},{"type":"text","text":"aé\n"},{"text":"b"},
         {"type":"tool_call","tool_call":{"name":"x","id":"call-1","arguments":"{}"}},{"type":"tool_call","tool_call":{"id":"call-2"}}],
-        "usage":{"input_tokens":5,"cache_write_1h_tokens":2,"output_tokens":-1},"provider":"p","role":"assistant","model":"m\u0031"},"type":"message"}"#;
+        "usage":{"input_tokens":5,"cache_write_1h_tokens":2,"output_tokens":null},"provider":"p","role":"assistant","model":"m\u0031"},"type":"message"}"#;
     let record = scan(text.as_bytes()).unwrap();
     let message = record.message;
     assert_eq!(message.role, Role::Assistant);
@@ -209,10 +209,31 @@ fn the_bookkeeping_of_an_assistant_message_f18() {
     assert_eq!(message.text_len, "[image: image/png] ok".len() as u64);
     assert_eq!(message.usage, None);
 
+    for known in [
+        r#"{"input_tokens":null,"output_tokens":2}"#,
+        r#"{"input_tokens":"1","input_tokens":0,"output_tokens":2}"#,
+        r#"{"output_tokens":2,"reasoning_tokens":"none"}"#,
+    ] {
+        let text = format!(
+            r#"{{"type":"message","id":"m","message":{{"role":"assistant","usage":{known}}}}}"#
+        );
+        let usage = scan(text.as_bytes()).unwrap().message.usage.unwrap();
+        assert_eq!(
+            (usage.input_tokens, usage.total_tokens()),
+            (0, 2),
+            "{known}"
+        );
+    }
     for unknown in [
         r#"{"reported":false,"input_tokens":1}"#,
         r#"{"cache_write_1h_tokens":1}"#,
         r#"{"input_tokens":1.5}"#,
+        r#"{"input_tokens":1000000.0,"output_tokens":2}"#,
+        r#"{"output_tokens":2,"cache_read_tokens":"9"}"#,
+        r#"{"output_tokens":2,"cache_write_tokens":-1}"#,
+        r#"{"output_tokens":2,"input_tokens":18446744073709551616}"#,
+        r#"{"output_tokens":2,"input_tokens":{}}"#,
+        r#"{"input_tokens":1,"input_tokens":null}"#,
         "{}",
         "null",
         "7",
