@@ -18,7 +18,7 @@ use sessionlog_core::{
     usage::UsageTotals,
 };
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
@@ -82,7 +82,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Makes a session in `store`, with a new id. Its header is durable when this returns.
+    /// Makes a session in `store`, with a new id. Its header is durable when this returns; when it cannot be written,
+    /// no file is left.
     pub fn create(store: &SessionStore, new: &NewSession, options: Options) -> Result<Self, Error> {
         let id = store.new_id();
         let created = store.create_file(&id)?;
@@ -96,9 +97,16 @@ impl Session {
             fork_point: None,
         };
         let path = created.path;
-        let storage = FileStorage::new(created.file).map_err(Error::io(&path, "open"))?;
-        let journal = Journal::create(storage, clock, &header, options);
-        let journal = journal.map_err(|e| Error::journal(&path, e))?;
+        let journal = FileStorage::new(created.file)
+            .map_err(Error::io(&path, "open"))
+            .and_then(|storage| {
+                let journal = Journal::create(storage, clock, &header, options);
+                journal.map_err(|e| Error::journal(&path, e))
+            })
+            .inspect_err(|_| {
+                // Nobody has been told of it.
+                let _ = fs::remove_file(&path);
+            })?;
         Ok(Session {
             journal: Box::new(journal),
             resumed: Resumed::default(),

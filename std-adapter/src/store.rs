@@ -143,7 +143,9 @@ impl SessionStore {
                 let _ = fs::remove_file(&path);
             }
         })?;
-        self.sync_dir()?;
+        self.sync_dir().inspect_err(|_| {
+            let _ = fs::remove_file(&path);
+        })?;
         Ok(CreatedFile { path, file, lock })
     }
 

@@ -11,7 +11,10 @@ use sessionlog_core::{
     recovery::{Found, Health},
     replay::{Forward, Table},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 /// What [`verify`] finds.
 #[derive(Clone, Debug)]
@@ -48,9 +51,20 @@ impl Verification {
 /// As for [`SessionLog::open`].
 pub fn verify(path: &Path) -> Result<Verification, Error> {
     let (file, metadata) = files::open_regular(path, Open::Read)?;
+    audited(path, file, metadata.len(), |_, _| {}).map(|(_, verification)| verification)
+}
+
+/// Reads a session and checks it; `take` sees each record after it has been taken.
+pub(crate) fn audited(
+    path: &Path,
+    file: File,
+    bytes: u64,
+    mut take: impl FnMut(&Forward<Nodes>, &Found<'_>),
+) -> Result<(SessionLog, Verification), Error> {
     let mut audit = Audit::default();
-    let log = SessionLog::read(path.into(), file, metadata.len(), |forward, found| {
+    let log = SessionLog::read(path.into(), file, bytes, |forward, found| {
         audit.take(forward, found);
+        take(forward, found);
     })?;
     let repaired = log.header().is_some_and(|header| header.repaired.is_some());
     let sums = audit.problems;
@@ -76,14 +90,15 @@ pub fn verify(path: &Path) -> Result<Verification, Error> {
             kind: ProblemKind::NoLineEnd,
         });
     }
-    Ok(Verification {
+    let verification = Verification {
         path: path.into(),
         health: log.health(),
         entries: log.entry_count(),
         counts: log.counts(),
         problems,
         problem_count,
-    })
+    };
+    Ok((log, verification))
 }
 
 /// What was recorded and what was counted when a sum was last found wrong: from there on, counting goes on.

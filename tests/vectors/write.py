@@ -146,7 +146,7 @@ put("valid/fork-point", header(parent_session="0196f0c0", fork_point="msg-2"), *
 put("valid/usage", H, T[0], seal(assistant("msg-2", "msg-1", "most", (2**64 - 1, 1, 2, 3))), seal(assistant("msg-3", "msg-2", "sum saturates", (7, 1, 2, 3))),
     seal(assistant("msg-4", "msg-3", "unknown", usage={"input_tokens": 9, "reported": False})),
     seal(assistant("msg-5", "msg-4", "tiers", usage={"cache_write_tokens": 4, "cache_write_1h_tokens": 3, "output_tokens": 2, "reasoning_tokens": 1})),
-    seal(assistant("msg-6", "msg-5", "negative counts as absent", usage={"input_tokens": -1, "output_tokens": 1})))
+    seal(assistant("msg-6", "msg-5", "negative is no count: unknown", usage={"input_tokens": -1, "output_tokens": 1})))
 put("valid/id-of-128-bytes", H, seal(user("é" * 64, None, "128 bytes")), seal(user("msg-2", "é" * 64, "its child")))
 
 # Invalid: at least one corrupt line, or refused.

@@ -210,7 +210,7 @@ pub(crate) struct Compact {
 /// Check sessions byte for byte and report each problem with its line
 #[derive(Debug, Args)]
 #[command(
-    after_help = "With --json: one object a line, one for each session: path, status (clean, truncated, corrupt, corrupt_and_truncated or unreadable), entries (all but the header), problems (each with line, byte, kind, detail)."
+    after_help = "With --json: one object a line, one for each session: path, status (clean, truncated, corrupt, corrupt_and_truncated or unreadable), entries (all but the header), problems (each with severity (problem, or note for what is remarkable and not wrong), line, byte, kind, detail)."
 )]
 pub(crate) struct Verify {
     /// Session files, and directories for the sessions in them (*.jsonl, no deeper); also ids and 'latest'
@@ -224,7 +224,7 @@ pub(crate) struct Verify {
 /// Write a session anew without its damage; the original is kept beside it
 #[derive(Debug, Args)]
 #[command(
-    after_help = "With --json: one object: path, original (null if there was nothing to repair), entries (all but the header), corrupt, salvaged, torn_bytes, relinked, dropped_leaves, header_made, unmarked_tip, remaining (problems, as of verify)."
+    after_help = "With --json: one object: path, original (null if there was nothing to repair), entries (all but the header), corrupt, salvaged, torn_bytes, relinked, unlinked, dropped_leaves, header_made, unmarked_tip, remaining (problems, as of verify)."
 )]
 pub(crate) struct Repair {
     #[command(flatten)]

@@ -21,6 +21,7 @@ struct Report {
     salvaged: u64,
     torn_bytes: u64,
     relinked: u64,
+    unlinked: u64,
     dropped_leaves: u64,
     header_made: bool,
     unmarked_tip: bool,
@@ -51,6 +52,7 @@ fn report(path: &Path, done: &Repaired) -> Report {
         salvaged: done.salvaged,
         torn_bytes: done.torn_bytes,
         relinked: done.relinked,
+        unlinked: done.unlinked,
         dropped_leaves: done.dropped_leaves,
         header_made: done.header_made,
         unmarked_tip: done.unmarked_tip,
@@ -105,6 +107,12 @@ fn text(path: &Path, done: &Repaired, out: &mut Output) -> Result<(), Failure> {
         let relinked = count(done.relinked, "entry is", "entries are");
         out.line(format_args!(
             "- {relinked} linked to the entry before, as the one between is lost"
+        ))?;
+    }
+    if done.unlinked > 0 {
+        let unlinked = count(done.unlinked, "entry begins", "entries begin");
+        out.line(format_args!(
+            "- {unlinked} a branch, as the one before is nowhere"
         ))?;
     }
     remaining(done, out)

@@ -25,6 +25,8 @@ struct Line<'a> {
 /// A problem, in JSON.
 #[derive(Serialize)]
 pub(super) struct Fault {
+    /// `problem`, or `note` for what does not make a session unsound.
+    severity: &'static str,
     line: Option<u64>,
     byte: Option<u64>,
     kind: &'static str,
@@ -34,6 +36,7 @@ pub(super) struct Fault {
 impl Fault {
     pub(super) fn of(problem: &Problem) -> Self {
         Self {
+            severity: severity(problem),
             line: Some(problem.line),
             byte: Some(problem.byte),
             kind: problem.kind.name(),
@@ -42,6 +45,13 @@ impl Fault {
                 None => problem.kind.to_string(),
             },
         }
+    }
+}
+
+fn severity(problem: &Problem) -> &'static str {
+    match problem.kind.is_note() {
+        true => "note",
+        false => "problem",
     }
 }
 
@@ -116,6 +126,7 @@ fn one(spec: &OsStr, found: Result<PathBuf, Failure>, out: &mut Output) -> Resul
                     status: "unreadable",
                     entries: 0,
                     problems: vec![Fault {
+                        severity: "problem",
                         line: None,
                         byte: None,
                         kind: "unreadable",
@@ -145,10 +156,11 @@ fn text(path: &str, found: &Verification, out: &mut Output) -> Result<(), Failur
         let words = problem.to_string();
         let words = sanitize::field(&words);
         out.render(|data, styles| {
-            let (mark, style) = match problem.kind.is_note() {
-                true => ("note", styles.dim),
-                false => ("problem", styles.error),
+            let style = match problem.kind.is_note() {
+                true => styles.dim,
+                false => styles.error,
             };
+            let mark = severity(problem);
             writeln!(data, "{path}: {style}{mark}{style:#}: {words}")
         })?;
     }
