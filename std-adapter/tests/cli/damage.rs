@@ -259,7 +259,7 @@ fn repair_keeps_the_original() {
     assert_eq!(
         *told,
         json!({"path": path.to_str(), "original": original, "entries": 4, "corrupt": 1, "salvaged": 0,
-            "torn_bytes": 13, "relinked": 1, "dropped_leaves": 1, "header_made": false, "unmarked_tip": false, "remaining": []})
+            "torn_bytes": 13, "relinked": 1, "unlinked": 0, "dropped_leaves": 1, "header_made": false, "unmarked_tip": false, "remaining": []})
     );
     // The totals that are recorded know of the entry that is lost, and a full count does not.
     let checked = store.run(&["verify", "--json", &id]);

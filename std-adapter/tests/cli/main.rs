@@ -8,7 +8,7 @@ mod damage;
 mod format;
 /// Text that would like to run in the reader's terminal; pipes that close.
 mod hostile;
-/// Long and deep records, and ids that cannot be named: memory, refusals.
+/// Deep records, and ids that cannot be named: refusals.
 mod limits;
 /// `list`, `show`, `context`, `tree`, `usage`.
 mod read;

@@ -341,3 +341,27 @@ fn recording_goes_on_when_nobody_hears_the_ids() {
     let context = store.json(&["context", "--json", &id]);
     assert_eq!(context["messages"].as_array().unwrap().len(), 3);
 }
+
+/// What is not written is not there: `latest` would be a session without a header.
+#[cfg(unix)]
+#[test]
+fn a_session_that_cannot_be_written_leaves_no_file() {
+    let store = Store::new();
+    let made = store.json(&["new", "--json"]);
+    let command = store.command(&[]);
+    let mut limited = std::process::Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" new"])
+        .arg(command.get_program())
+        .env_clear()
+        .env("SESSIONLOG_DIR", store.dir())
+        .current_dir(store.home());
+    let ran = limited.output().unwrap();
+    let words = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{words}");
+    assert!(words.contains("cannot write"), "{words}");
+    let files = std::fs::read_dir(store.dir()).unwrap();
+    assert_eq!(files.count(), 1);
+    let latest = store.json(&["verify", "--json", "latest"]);
+    assert_eq!(latest["path"], made["path"]);
+}

@@ -202,7 +202,7 @@ pub(crate) struct Compact {
     #[arg(long, value_name = "TEXT")]
     pub(crate) summary: Option<String>,
     /// What to keep as it is: 'quarter' (the last quarter of the entries), 'tokens:N' or 'messages:N' (the last N).
-    /// A tool call is never parted from its result
+    /// A tool call is never parted from its result, nor the newest answer's calls from results to come
     #[arg(long, value_name = "KEEP", default_value = "quarter")]
     pub(crate) keep: Keep,
 }
