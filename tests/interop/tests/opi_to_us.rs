@@ -3,7 +3,6 @@
 use opi_agent::compaction::CompactionConfig;
 use opi_agent::message::AgentMessage;
 use opi_agent::session::*;
-use opi_agent::session_event::CompactionReason;
 use opi_ai::message::Message;
 use opi_ai::stream::Usage;
 use opi_coding_agent::session_coordinator::SessionCoordinator;
