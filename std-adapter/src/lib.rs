@@ -9,6 +9,7 @@
 //! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
 //! - [`verify()`]: is a session whole? [`repair()`]: makes it so. [`fork()`]: a branch as a session of its own.
 //! - [`pricing`]: what a model costs.
+//! - [`redact`]: secrets masked.
 //! - [`sanitize`]: text from a session made safe to show.
 
 pub mod clock;
@@ -22,6 +23,7 @@ pub mod io;
 pub mod lock;
 pub mod pricing;
 pub mod reader;
+pub mod redact;
 pub mod repair;
 pub mod sanitize;
 mod scan;

@@ -1,10 +1,10 @@
 use super::*;
 use crate::{
     open_for_writing,
-    testing::{HEADER, compaction, file, leaf, user},
+    testing::{HEADER, compaction, file, leaf, sealed, user},
     verify,
 };
-use sessionlog_core::{crc::Crc32, record::Extent};
+use sessionlog_core::record::Extent;
 
 fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap();
@@ -13,13 +13,6 @@ fn names(dir: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-/// Puts a CRC on a record.
-fn sealed(record: &str) -> String {
-    let body = record.strip_suffix('}').unwrap();
-    let crc = Crc32::hex(Crc32::of(body.as_bytes()));
-    format!(r#"{body},"crc":"{}"}}"#, str::from_utf8(&crc).unwrap())
 }
 
 /// Ids and payloads of the context.

@@ -1,6 +1,7 @@
 //! Sessions made by hand, for tests.
 
 use crate::SessionLog;
+use sessionlog_core::crc::Crc32;
 use std::{fs, path::PathBuf};
 
 /// Our header.
@@ -31,6 +32,13 @@ pub(crate) fn compaction(id: &str, parent: &str, kept: &str) -> String {
 
 pub(crate) fn leaf(target: &str) -> String {
     format!(r#"{{"type":"leaf","id":"l","parent_id":null,"entry_id":"{target}"}}"#)
+}
+
+/// Puts a CRC on a record.
+pub(crate) fn sealed(record: &str) -> String {
+    let body = record.strip_suffix('}').unwrap();
+    let crc = Crc32::hex(Crc32::of(body.as_bytes()));
+    format!(r#"{body},"crc":"{}"}}"#, str::from_utf8(&crc).unwrap())
 }
 
 pub(crate) fn file(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {

@@ -2,11 +2,11 @@ use super::*;
 use crate::{
     Session, SessionStore,
     session::NewSession,
+    testing,
     testing::{HEADER, assistant, compaction, file, leaf, user},
 };
 use sessionlog_core::{
     compaction::{Keep, Reason},
-    crc::Crc32,
     journal::Options,
     record::Verbatim,
 };
@@ -29,9 +29,7 @@ fn kinds(found: &Verification) -> Vec<(u64, &'static str)> {
 /// Totals count only under a right CRC (F19).
 fn sealed(record: &str, totals: &str) -> String {
     let body = record.strip_suffix('}').unwrap();
-    let body = format!(r#"{body},"totals":{totals}"#);
-    let crc = Crc32::hex(Crc32::of(body.as_bytes()));
-    format!(r#"{body},"crc":"{}"}}"#, str::from_utf8(&crc).unwrap())
+    testing::sealed(&format!(r#"{body},"totals":{totals}}}"#))
 }
 
 fn totals(branch: u64, spent: u64, turns: u64, watermark: u64, next_seq: u64) -> String {

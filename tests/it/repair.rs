@@ -1,7 +1,9 @@
 //! Repair, copy and check of damaged files, against the reference reader: what a session says stays the same.
 
 use proptest::prelude::*;
-use sessionlog::{Error, SessionLog, SessionStore, fork, reader::ProblemKind, repair, verify};
+use sessionlog::{
+    Error, SessionLog, SessionStore, fork, reader::ProblemKind, redact::redacted, repair, verify,
+};
 use sessionlog_tests::{
     generate,
     model::{self, Header, Kind, Model, State},
@@ -242,8 +244,38 @@ fn check_fork(bytes: &[u8], at: prop::sample::Index) -> Result<(), TestCaseError
     Ok(())
 }
 
+/// A masked copy has the same entries, links and damage, and without secrets the same texts.
+fn check_redacted(bytes: &[u8]) -> Result<(), TestCaseError> {
+    let model = model::read(bytes);
+    let Some((_dir, path)) = session(bytes, &model) else {
+        return Ok(());
+    };
+    let log = SessionLog::open(&path).unwrap();
+    let masked = redacted(&log);
+    prop_assert!(masked.is_ok(), "{:?}", masked);
+    let masked = masked.unwrap();
+    prop_assert_eq!(masked.spent(), log.spent());
+    let kinds = |log: &SessionLog| -> Vec<_> {
+        let problems = log.problems().iter().chain(log.warnings());
+        problems.map(|p| (p.line, p.kind.name())).collect()
+    };
+    prop_assert_eq!(kinds(&masked), kinds(&log));
+    for index in 0..log.node_count() {
+        prop_assert_eq!(
+            masked.read_record(index).unwrap(),
+            log.read_record(index).unwrap()
+        );
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn masking_masks_nothing_else(file in files()) {
+        check_redacted(&file.0)?;
+    }
 
     #[test]
     fn a_repair_changes_nothing_that_is_said(file in files()) {

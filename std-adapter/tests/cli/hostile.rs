@@ -132,3 +132,33 @@ fn usage_errors_are_2() {
         assert!(!store.ok(args).is_empty());
     }
 }
+
+/// What is shown to others; the session itself stays as it is.
+#[test]
+fn secrets_are_masked_on_demand() {
+    let store = Store::new();
+    let id = store.new_session();
+    let key = format!("sk-ant-api03-{}", "aB3".repeat(20));
+    store.append(&id, &crate::run::user(&format!("use {key} for it")));
+    let before = std::fs::read(store.path(&id)).unwrap();
+    for args in [
+        &["show", &id] as &[&str],
+        &["show", "--json", &id],
+        &["context", &id],
+        &["context", "--json", &id],
+    ] {
+        assert!(store.ok(args).contains(&key), "{args:?}");
+        let masked = store.ok(&[args, &["--redact"]].concat());
+        assert!(!masked.contains(&key), "{masked}");
+        assert!(
+            masked.contains("use [redacted: Anthropic key] for it"),
+            "{masked}"
+        );
+    }
+    let fork = store.run(&["fork", "--redact", &id]);
+    let fork = fork.out.trim_end();
+    let copied = std::fs::read_to_string(store.path(fork)).unwrap();
+    assert!(copied.contains("[redacted: Anthropic key]") && !copied.contains(&key));
+    assert_eq!(store.run(&["verify", fork]).code, 0);
+    assert_eq!(std::fs::read(store.path(&id)).unwrap(), before);
+}

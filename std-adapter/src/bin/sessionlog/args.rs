@@ -129,6 +129,8 @@ pub(crate) struct Show {
     /// Show long tool arguments and results whole, as is done when the output is no terminal
     #[arg(long)]
     pub(crate) full: bool,
+    #[command(flatten)]
+    pub(crate) redact: Redact,
 }
 
 /// Show what the model is sent: the active branch, with compacted messages replaced by their summary
@@ -139,6 +141,8 @@ pub(crate) struct Show {
 pub(crate) struct Context {
     #[command(flatten)]
     pub(crate) session: Session,
+    #[command(flatten)]
+    pub(crate) redact: Redact,
 }
 
 /// Show the branches
@@ -188,6 +192,8 @@ pub(crate) struct Fork {
     /// A name for the new branch
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) redact: Redact,
 }
 
 /// Replace the older part of the context by a summary; the log keeps all of it
@@ -248,6 +254,14 @@ pub(crate) struct Delete {
 pub(crate) struct Completions {
     #[arg(value_name = "SHELL")]
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// Whether secrets are masked.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Redact {
+    /// Mask what looks like a key, a token or a password; the session itself stays as it is
+    #[arg(long)]
+    pub(crate) redact: bool,
 }
 
 #[derive(Debug, Args)]

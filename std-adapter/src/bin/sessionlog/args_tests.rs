@@ -37,7 +37,7 @@ fn each_command_takes_its_arguments() {
     }
     assert!(matches!(command("list"), Command::List(List {})));
     assert!(
-        matches!(command("show s --full"), Command::Show(Show { session, full: true })
+        matches!(command("show s --full"), Command::Show(Show { session, full: true, .. })
         if session.session == "s")
     );
     assert!(matches!(command("context s"), Command::Context(c) if c.session.session == "s"));
@@ -50,7 +50,7 @@ fn each_command_takes_its_arguments() {
         if session.session == "s" && entry == "msg-3")
     );
     assert!(matches!(command("fork s --at msg-3 --name try"),
-        Command::Fork(Fork { session, at: Some(at), name: Some(name) })
+        Command::Fork(Fork { session, at: Some(at), name: Some(name), .. })
         if session.session == "s" && at == "msg-3" && name == "try"));
     assert!(
         matches!(command("compact s --summary short --keep messages:4"),

@@ -14,10 +14,10 @@ use sessionlog_core::UsageTotals;
 
 pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), Failure> {
     if out.json {
-        let log = super::read_silently(&args.session, global)?;
+        let log = super::read_silently(&args.session, args.redact, global)?;
         return json(&log, &log.context(), out);
     }
-    let log = super::read(&args.session, global, out)?;
+    let log = super::read(&args.session, args.redact, global, out)?;
     let context = log.context();
     if context.summary.is_none() && context.messages.is_empty() {
         out.note(format_args!("The context is empty."));

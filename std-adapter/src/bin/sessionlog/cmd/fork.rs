@@ -9,7 +9,7 @@ use sessionlog::fork::fork;
 
 pub(crate) fn run(args: &Fork, global: &Global, out: &mut Output) -> Result<(), Failure> {
     let store = super::store(global)?;
-    let log = super::read(&args.session, global, out)?;
+    let log = super::read(&args.session, args.redact, global, out)?;
     let forked = fork(&store, &log, args.at.as_deref(), args.name.as_deref())?;
     new::tell(&forked.id, &forked.path, out)?;
     out.note(format_args!(

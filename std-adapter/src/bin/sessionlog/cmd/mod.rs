@@ -16,13 +16,13 @@ mod tree;
 mod usage;
 mod verify;
 
-use crate::args::{Command, Global, Session as Spec};
+use crate::args::{Command, Global, Redact, Session as Spec};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::Times;
 use jiff::tz::TimeZone;
 use sessionlog::store::{DIR_VARIABLE, LATEST};
-use sessionlog::{Error, SessionLog, SessionStore, SystemClock, reader::Problem};
+use sessionlog::{Error, SessionLog, SessionStore, SystemClock, reader::Problem, redact};
 use sessionlog_core::Clock as _;
 use std::ffi::OsStr;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
@@ -98,8 +98,13 @@ fn find(spec: &OsStr, global: &Global) -> Result<PathBuf, Failure> {
 }
 
 /// Reads a session, and says what is wrong with it.
-fn read(spec: &Spec, global: &Global, out: &mut Output) -> Result<SessionLog, Failure> {
-    let log = read_silently(spec, global)?;
+fn read(
+    spec: &Spec,
+    redact: Redact,
+    global: &Global,
+    out: &mut Output,
+) -> Result<SessionLog, Failure> {
+    let log = read_silently(spec, redact, global)?;
     let found = log.problem_count() + log.warning_count();
     let mut told = 0;
     for problem in damage(&log).into_iter().take(MAX_REMARKS) {
@@ -116,8 +121,12 @@ fn read(spec: &Spec, global: &Global, out: &mut Output) -> Result<SessionLog, Fa
     Ok(log)
 }
 
-fn read_silently(spec: &Spec, global: &Global) -> Result<SessionLog, Failure> {
-    Ok(SessionLog::open(find(&spec.session, global)?)?)
+fn read_silently(spec: &Spec, redact: Redact, global: &Global) -> Result<SessionLog, Failure> {
+    let log = SessionLog::open(find(&spec.session, global)?)?;
+    Ok(match redact.redact {
+        true => redact::redacted(&log)?,
+        false => log,
+    })
 }
 
 /// What is wrong with a session, and what had to be interpreted, in file order.

@@ -23,7 +23,7 @@ struct Line<'a> {
 }
 
 pub(crate) fn run(args: &Show, global: &Global, out: &mut Output) -> Result<(), Failure> {
-    let log = super::read(&args.session, global, out)?;
+    let log = super::read(&args.session, args.redact, global, out)?;
     let context = log.context();
     let shown = shown(&log);
     if out.json {

@@ -1,6 +1,6 @@
 //! `tree SESSION`: the branches.
 
-use crate::args::{Global, Tree};
+use crate::args::{Global, Redact, Tree};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::tree::{self, Branch};
@@ -10,7 +10,7 @@ use sessionlog::{Error, SessionLog, SessionTree};
 use sessionlog_core::record::Kind;
 
 pub(crate) fn run(args: &Tree, global: &Global, out: &mut Output) -> Result<(), Failure> {
-    let log = super::read(&args.session, global, out)?;
+    let log = super::read(&args.session, Redact::default(), global, out)?;
     let tree = SessionTree::of(&log)?;
     if out.json {
         return out.json(&tree);

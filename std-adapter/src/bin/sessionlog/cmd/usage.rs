@@ -1,7 +1,7 @@
 //! `usage SESSION`: tokens and cost.
 
 use super::context::Usage;
-use crate::args::{Global, Usage as Args};
+use crate::args::{Global, Redact, Usage as Args};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::usage::{self, Model, Scope};
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
         Some(path) => Cow::Owned(PriceTable::with_overrides(path)?),
         None => Cow::Borrowed(PriceTable::builtin()),
     };
-    let log = super::read(&args.session, global, out)?;
+    let log = super::read(&args.session, Redact::default(), global, out)?;
     let report = UsageReport::of(&log, &prices);
     if out.json {
         return out.json(&Report {

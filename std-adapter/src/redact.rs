@@ -1,0 +1,147 @@
+//! Secrets masked, so that a session can be shown to others.
+//!
+//! What is masked is what looks like a key by its own form: keys of model providers and of clouds, access tokens, private
+//! keys, passwords in addresses. Who sees only a name and a password cannot tell that it is one: read what you share.
+//! The log itself is never altered; [`redacted`] reads a masked copy.
+
+mod patterns;
+mod view;
+
+pub use view::redacted;
+
+use patterns::PATTERNS;
+use regex::{Regex, RegexSet};
+use serde_json::Value;
+use std::{borrow::Cow, sync::LazyLock};
+
+/// The group of a pattern that is masked, where that is not all of it.
+const SECRET: &str = "secret";
+
+/// Members of a record that link it, and of which its meaning depends.
+const LINKS: [&str; 7] = [
+    "type",
+    "id",
+    "parent_id",
+    "timestamp",
+    "first_kept_entry_id",
+    "entry_id",
+    "fork_point",
+];
+
+struct Compiled {
+    any: RegexSet,
+    each: Vec<(&'static str, Regex)>,
+}
+
+static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
+    let compiled = |(name, pattern): &(&'static str, &str)| {
+        (
+            *name,
+            Regex::new(pattern).expect("a pattern that is tested"),
+        )
+    };
+    Compiled {
+        any: RegexSet::new(PATTERNS.iter().map(|(_, pattern)| pattern)).expect("as each of them"),
+        each: PATTERNS.iter().map(compiled).collect(),
+    }
+});
+
+/// Masks the secrets in a text: each becomes `[redacted: KIND]`.
+pub fn text(text: &str) -> Cow<'_, str> {
+    let mut masked = Cow::Borrowed(text);
+    for at in COMPILED.any.matches(text) {
+        let Some((name, pattern)) = COMPILED.each.get(at) else {
+            continue;
+        };
+        let mut out = String::new();
+        let mut done = 0;
+        for found in pattern.captures_iter(&masked) {
+            let Some(secret) = found.name(SECRET).or(found.get(0)) else {
+                continue;
+            };
+            out.push_str(&masked[done..secret.start()]);
+            out.push_str(&format!("[redacted: {name}]"));
+            done = secret.end();
+        }
+        if done > 0 {
+            out.push_str(&masked[done..]);
+            masked = Cow::Owned(out);
+        }
+    }
+    masked
+}
+
+/// Masks the secrets in the strings of a JSON text, names of members included; every other byte stays as it is.
+///
+/// # Errors
+/// When it is not valid JSON, as far as its strings go.
+pub fn json(json: &str) -> serde_json::Result<Cow<'_, str>> {
+    strings(json, |_| true)
+}
+
+/// As [`json`], for a record: what links it to others stays.
+fn record(json: &str) -> serde_json::Result<Cow<'_, str>> {
+    strings(json, |member| !LINKS.contains(&member))
+}
+
+/// `masks` is asked with the name of the member of the outermost object that a string stands in.
+fn strings(json: &str, masks: impl Fn(&str) -> bool) -> serde_json::Result<Cow<'_, str>> {
+    let bytes = json.as_bytes();
+    let mut out = String::new();
+    let (mut done, mut at, mut depth) = (0, 0, 0u64);
+    let mut member = String::new();
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => {
+                let end = string_end(bytes, at);
+                let literal = &json[at..end];
+                let rest = json[end..].trim_start();
+                let names = depth == 1 && rest.starts_with(':');
+                let said: Cow<'_, str> = match serde_json::from_str(literal)? {
+                    Value::String(said) => said.into(),
+                    _ => literal.into(),
+                };
+                if names {
+                    member = said.into_owned();
+                } else if depth != 1 || masks(&member) {
+                    let masked = text(&said);
+                    if masked != said {
+                        out.push_str(&json[done..at]);
+                        out.push_str(&serde_json::to_string(&masked)?);
+                        done = end;
+                    }
+                }
+                at = end;
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    Ok(match done {
+        0 => Cow::Borrowed(json),
+        done => {
+            out.push_str(&json[done..]);
+            Cow::Owned(out)
+        }
+    })
+}
+
+/// After the string that begins at `start`; the end of the text if it has none.
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+#[path = "redact_tests.rs"]
+mod tests;
