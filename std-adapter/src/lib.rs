@@ -7,6 +7,7 @@
 //! - [`FileStorage`], [`SystemClock`]: what `sessionlog_core`'s journal needs of the world.
 //! - [`SessionLog`]: a session, read whole: its tip, branch, context, sums and damage.
 //! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
+//! - [`spending`]: the same of many sessions, by day, model, project and the like.
 //! - [`verify()`]: is a session whole? [`repair()`]: makes it so. [`fork()`]: a branch as a session of its own.
 //! - [`pricing`]: what a model costs.
 //! - [`redact`]: secrets masked.
@@ -28,6 +29,7 @@ pub mod repair;
 pub mod sanitize;
 mod scan;
 pub mod session;
+pub mod spending;
 pub mod store;
 #[cfg(test)]
 mod testing;

@@ -1,11 +1,10 @@
 //! What a session used, and what that cost.
 
-use crate::{SessionLog, pricing::PriceTable, reader::NodeInfo};
+use crate::{SessionLog, pricing::PriceTable};
 use sessionlog_core::{
-    Cost, Price, UsageTotals,
+    Cost, Price, Usage, UsageTotals,
     record::{Kind, Role},
 };
-use std::collections::HashMap;
 
 /// What a session used, and what that cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,30 +82,73 @@ impl UsageSection {
         self.models.iter().any(ModelUsage::is_lower_bound)
     }
 
-    fn of<'l>(
-        log: &'l SessionLog,
-        indices: impl Iterator<Item = u32>,
-        prices: &PriceTable,
-    ) -> Self {
-        let mut section = Self::default();
-        let mut rows: HashMap<(Option<&'l str>, Option<&'l str>), Row> = HashMap::new();
+    fn of(log: &SessionLog, indices: impl Iterator<Item = u32>, prices: &PriceTable) -> Self {
+        let mut sum = Summing::new(prices);
         for node in indices.filter_map(|index| log.node(index)) {
-            log.add_usage(node.index, &mut section.totals);
-            if (node.kind, node.role) != (Kind::Message, Role::Assistant) {
-                continue;
+            match (node.kind, node.role) {
+                (Kind::Message, Role::User) => sum.turn(),
+                (Kind::Message, Role::Assistant) => {
+                    sum.answer(node.provider, node.model, node.usage.as_ref());
+                }
+                _ => {}
             }
-            let models = &mut section.models;
-            let row = rows.entry((node.provider, node.model)).or_insert_with(|| {
-                models.push(ModelUsage {
-                    provider: node.provider.map(str::to_owned),
-                    model: node.model.map(str::to_owned),
-                    cost: Some(Cost::default()),
-                    ..ModelUsage::default()
-                });
-                Row::new(models.len() - 1, node.provider, node.model, prices)
-            });
-            row.add(&node, &mut models[row.at]);
         }
+        sum.finish()
+    }
+}
+
+/// A section as it is summed up, message by message.
+#[derive(Clone, Debug)]
+pub(crate) struct Summing<'p> {
+    prices: &'p PriceTable,
+    section: UsageSection,
+    rows: Vec<Row>,
+}
+
+impl<'p> Summing<'p> {
+    pub(crate) fn new(prices: &'p PriceTable) -> Self {
+        Summing {
+            prices,
+            section: UsageSection::default(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// A message of the user's.
+    pub(crate) fn turn(&mut self) {
+        self.section.totals.add_turn();
+    }
+
+    /// An assistant message, and what it reports.
+    pub(crate) fn answer(
+        &mut self,
+        provider: Option<&str>,
+        model: Option<&str>,
+        usage: Option<&Usage>,
+    ) {
+        match usage {
+            Some(usage) => self.section.totals.add_reported(usage),
+            None => self.section.totals.add_unreported(),
+        }
+        let models = &mut self.section.models;
+        let same =
+            |row: &ModelUsage| row.model.as_deref() == model && row.provider.as_deref() == provider;
+        // There are few models, and mostly the last one goes on.
+        let at = models.iter().rposition(same).unwrap_or_else(|| {
+            models.push(ModelUsage {
+                provider: provider.map(str::to_owned),
+                model: model.map(str::to_owned),
+                cost: Some(Cost::default()),
+                ..ModelUsage::default()
+            });
+            self.rows.push(Row::new(provider, model, self.prices));
+            models.len() - 1
+        });
+        self.rows[at].add(usage, &mut models[at]);
+    }
+
+    pub(crate) fn finish(self) -> UsageSection {
+        let mut section = self.section;
         let known = section.models.iter().map(|model| &model.known);
         section.known = known.fold(Cost::default(), |sum, known| sum.saturating_add(known));
         let complete = section.models.iter().all(|model| model.cost.is_some());
@@ -115,28 +157,27 @@ impl UsageSection {
     }
 }
 
-/// Where a model's row is, and what the model costs.
+/// What a model costs.
+#[derive(Clone, Debug)]
 struct Row {
-    at: usize,
     found: bool,
     price: Price,
     long_above: Option<u64>,
 }
 
 impl Row {
-    fn new(at: usize, provider: Option<&str>, model: Option<&str>, prices: &PriceTable) -> Self {
+    fn new(provider: Option<&str>, model: Option<&str>, prices: &PriceTable) -> Self {
         let found = model.and_then(|model| prices.lookup(provider, model));
         Row {
-            at,
             found: found.is_some(),
             price: found.as_ref().map(|found| found.price).unwrap_or_default(),
             long_above: found.and_then(|found| found.long_context_above),
         }
     }
 
-    fn add(&self, node: &NodeInfo<'_>, row: &mut ModelUsage) {
+    fn add(&self, usage: Option<&Usage>, row: &mut ModelUsage) {
         row.messages += 1;
-        let Some(usage) = &node.usage else {
+        let Some(usage) = usage else {
             // It may have cost anything, whatever the model.
             row.totals.add_unreported();
             row.unpriced |= !self.found;

@@ -16,5 +16,7 @@ mod read;
 mod record;
 /// Running the command.
 mod run;
+/// `usage` of many sessions.
+mod spending;
 /// The conformance vectors.
 mod vectors;

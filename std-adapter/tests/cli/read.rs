@@ -431,6 +431,7 @@ fn json_has_the_shape_that_help_says() {
         &["context", &id],
         &["tree", &id],
         &["usage", &id],
+        &["usage", &id, &other],
         &["leaf", &id, "msg-2"],
         &["fork", &id],
         &["compact", &id, "--keep", "messages:1"],

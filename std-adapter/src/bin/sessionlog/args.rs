@@ -155,18 +155,83 @@ pub(crate) struct Tree {
     pub(crate) session: Session,
 }
 
-/// Show tokens and cost, of the active branch and of the whole file
+/// Show tokens and cost: of one session by branch, of many by day, model, project and the like
+///
+/// Of one session, what its active branch used and what its whole file did. Of several, of a directory (with what is
+/// below it), with --all or with --by, a row for each day, model and so on; what a fork has inherited counts for its
+/// parent, and a message that several files hold counts once.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "With --json: one object: branch and file, each with usage, unreported, cost (null if it is not known of all models), known_cost, lower_bound, unknown_models and models. Amounts are USD as decimal strings, exact."
+    after_help = "With --json: one object: of one session, branch and file, each with usage, unreported, cost (null if it is not known of all models), known_cost, lower_bound, unknown_models and models. Of many, by, rows (each with key, sessions and the same), total, sessions, duplicates, failed (each with path, error). Amounts are USD as decimal strings, exact."
 )]
 pub(crate) struct Usage {
+    /// Paths, ids, beginnings of ids, 'latest', or directories
+    #[arg(value_name = "SESSION", value_hint = ValueHint::AnyPath, required_unless_present = "all")]
+    pub(crate) sessions: Vec<OsString>,
     #[command(flatten)]
-    pub(crate) session: Session,
+    pub(crate) many: Many,
     /// Your own prices, which go before the built-in ones: a JSON list of objects with "model", perhaps "provider",
     /// and "input", "output", "cache_read", "cache_write", "cache_write_1h" in USD per million tokens
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) prices: Option<PathBuf>,
+}
+
+/// How many sessions are added up.
+#[derive(Debug, Args)]
+pub(crate) struct Many {
+    /// All sessions there are
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// What a row stands for [default: day]
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) by: Option<By>,
+    /// From this day or time on, such as 2026-05-22 or 2026-05-22T14:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Up to the end of this day, or to this time
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
+    /// Where days begin and end, such as Europe/Paris or UTC [default: the system's]
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<String>,
+    /// Answer in CSV, for spreadsheets: a line a row
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+impl Many {
+    /// It is asked for, even of a single session.
+    pub(crate) fn wanted(&self) -> bool {
+        let times = self.since.is_some() || self.until.is_some() || self.timezone.is_some();
+        self.all || self.by.is_some() || times || self.csv
+    }
+}
+
+/// What a row of many sessions' usage stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    #[default]
+    Day,
+    Week,
+    Month,
+    Session,
+    Model,
+    Project,
+    Agent,
+}
+
+impl By {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Session => "session",
+            Self::Model => "model",
+            Self::Project => "project",
+            Self::Agent => "agent",
+        }
+    }
 }
 
 /// Go on from another entry: it becomes the tip, and nothing is lost

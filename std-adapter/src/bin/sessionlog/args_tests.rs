@@ -43,8 +43,24 @@ fn each_command_takes_its_arguments() {
     assert!(matches!(command("context s"), Command::Context(c) if c.session.session == "s"));
     assert!(matches!(command("tree s"), Command::Tree(t) if t.session.session == "s"));
     assert!(matches!(command("usage s --prices p.json"),
-        Command::Usage(Usage { session, prices: Some(prices) })
-        if session.session == "s" && prices.as_os_str() == "p.json"));
+        Command::Usage(Usage { sessions, prices: Some(prices), .. })
+        if sessions == ["s"] && prices.as_os_str() == "p.json"));
+    assert_eq!(refusal("usage"), ErrorKind::MissingRequiredArgument);
+    assert_eq!(
+        refusal("usage --all --csv --json"),
+        ErrorKind::ArgumentConflict
+    );
+    assert!(matches!(
+        command("usage --all --by week"),
+        Command::Usage(Usage {
+            many: Many {
+                all: true,
+                by: Some(By::Week),
+                ..
+            },
+            ..
+        })
+    ));
     assert!(
         matches!(command("leaf s msg-3"), Command::Leaf(Leaf { session, entry })
         if session.session == "s" && entry == "msg-3")

@@ -12,6 +12,7 @@ mod list;
 mod new;
 mod repair;
 mod show;
+mod spending;
 mod tree;
 mod usage;
 mod verify;

@@ -1,7 +1,7 @@
-//! `usage SESSION`: tokens and cost.
+//! `usage SESSION`: tokens and cost of one session; of several, see `spending.rs`.
 
 use super::context::Usage;
-use crate::args::{Global, Redact, Usage as Args};
+use crate::args::{Global, Redact, Session as Spec, Usage as Args};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::usage::{self, Model, Scope};
@@ -11,6 +11,7 @@ use sessionlog::pricing::PriceTable;
 use sessionlog::usage::{ModelUsage, UsageSection};
 use sessionlog_core::Cost;
 use std::borrow::Cow;
+use std::path::Path;
 
 /// Stands for a model that an answer does not name.
 const UNNAMED: &str = "(unnamed)";
@@ -18,12 +19,12 @@ const UNNAMED: &str = "(unnamed)";
 /// The answer of `--json`.
 #[derive(Serialize)]
 struct Report<'a> {
-    branch: Section<'a>,
-    file: Section<'a>,
+    branch: OfSection<'a>,
+    file: OfSection<'a>,
 }
 
 #[derive(Serialize)]
-struct Section<'a> {
+pub(super) struct OfSection<'a> {
     usage: Usage,
     /// Of the cache writes.
     cache_write_1h_tokens: Option<u64>,
@@ -68,7 +69,12 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
         Some(path) => Cow::Owned(PriceTable::with_overrides(path)?),
         None => Cow::Borrowed(PriceTable::builtin()),
     };
-    let log = super::read(&args.session, Redact::default(), global, out)?;
+    let one = match &args.sessions[..] {
+        [one] if !args.many.wanted() && !Path::new(one).is_dir() => one.clone(),
+        _ => return super::spending::run(args, &prices, global, out),
+    };
+    let session = Spec { session: one };
+    let log = super::read(&session, Redact::default(), global, out)?;
     let report = UsageReport::of(&log, &prices);
     if out.json {
         return out.json(&Report {
@@ -105,8 +111,8 @@ pub(super) fn scope(section: &UsageSection) -> Scope {
     }
 }
 
-fn section(section: &UsageSection) -> Section<'_> {
-    Section {
+pub(super) fn section(section: &UsageSection) -> OfSection<'_> {
+    OfSection {
         usage: Usage::of(&section.totals),
         cache_write_1h_tokens: section.totals.usage.cache_write_1h_tokens,
         reasoning_tokens: section.totals.usage.reasoning_tokens,

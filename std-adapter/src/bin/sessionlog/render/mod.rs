@@ -7,6 +7,7 @@ pub(crate) mod conversation;
 pub(crate) mod format;
 pub(crate) mod heading;
 pub(crate) mod list;
+pub(crate) mod spending;
 pub(crate) mod spent;
 mod styles;
 mod table;

@@ -71,7 +71,7 @@ impl Scope {
 }
 
 /// Nothing of an incomplete sum is known when it is zero.
-fn amount<T: Default + PartialEq>(known: T, exact: bool, complete: bool) -> Amount<T> {
+pub(super) fn amount<T: Default + PartialEq>(known: T, exact: bool, complete: bool) -> Amount<T> {
     match (exact, complete) {
         (true, _) => Amount::Exact(known),
         (false, false) if known == T::default() => Amount::Unknown,
@@ -308,7 +308,7 @@ impl Model {
 }
 
 /// A count in a table.
-fn count(amount: Amount<u64>) -> String {
+pub(super) fn count(amount: Amount<u64>) -> String {
     match amount {
         Amount::Exact(n) => thousands(n),
         Amount::AtLeast(n) => format!("≥ {}", thousands(n)),
@@ -317,7 +317,7 @@ fn count(amount: Amount<u64>) -> String {
 }
 
 /// An amount of money in a table.
-fn usd(amount: Amount<PicoUsd>) -> String {
+pub(super) fn usd(amount: Amount<PicoUsd>) -> String {
     match amount {
         Amount::Exact(PicoUsd(0)) => "0".to_owned(),
         Amount::Exact(cost) if cost < SHOWN => "< 0.0001".to_owned(),

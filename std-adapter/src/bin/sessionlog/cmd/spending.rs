@@ -1,0 +1,233 @@
+//! `usage` of many sessions: a row for each day, model, project and the like.
+
+use super::usage::{OfSection, section};
+use crate::args::{By as ByWish, Global, Usage as Args};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::render::spending;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use sessionlog::pricing::PriceTable;
+use sessionlog::spending::{By, Question, Spending, SpendingRow, spending as add_up};
+use sessionlog_core::Timestamp;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// The answer of `--json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    by: &'static str,
+    rows: Vec<Row<'a>>,
+    total: OfSection<'a>,
+    sessions: u64,
+    duplicates: u64,
+    failed: Vec<Failed>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    key: &'a str,
+    sessions: u64,
+    #[serde(flatten)]
+    section: OfSection<'a>,
+}
+
+#[derive(Serialize)]
+struct Failed {
+    path: String,
+    error: String,
+}
+
+pub(super) fn run(
+    args: &Args,
+    prices: &PriceTable,
+    global: &Global,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let by = args.many.by.unwrap_or_default();
+    let question = question(args, by)?;
+    let paths = paths(args, global)?;
+    let found = add_up(&paths, &question, prices, |_| {});
+    if out.json {
+        out.json(&Report {
+            by: by.name(),
+            rows: found.rows.iter().map(row).collect(),
+            total: section(&found.total),
+            sessions: found.files,
+            duplicates: found.duplicates,
+            failed: found.failed.iter().map(failed).collect(),
+        })?;
+    } else if args.many.csv {
+        csv(by, &found, out)?;
+    } else {
+        let width = out.terminal.then_some(out.width);
+        out.render(|data, styles| spending::write(data, by.name(), &found, styles, width))?;
+    }
+    if !out.json {
+        for (_, error) in &found.failed {
+            out.warn(format_args!("{error}"));
+        }
+    }
+    match found.failed.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Found),
+    }
+}
+
+fn question(args: &Args, by: ByWish) -> Result<Question, Failure> {
+    let many = &args.many;
+    let zone = match &many.timezone {
+        Some(name) => TimeZone::get(name).map_err(|_| {
+            Failure::Usage(format!(
+                "--timezone {name}: no such time zone; say one such as Europe/Paris or UTC"
+            ))
+        })?,
+        None => TimeZone::system(),
+    };
+    let moment = |option: &str, text: &Option<String>, days: i64| {
+        text.as_deref()
+            .map(|text| moment(text, &zone, days))
+            .map(|found| {
+                found.ok_or_else(|| {
+                    Failure::Usage(format!(
+                        "--{option}: expected a day such as 2026-05-22 or a time such as 2026-05-22T14:00:00Z"
+                    ))
+                })
+            })
+            .transpose()
+    };
+    Ok(Question {
+        by: match by {
+            ByWish::Day => By::Day,
+            ByWish::Week => By::Week,
+            ByWish::Month => By::Month,
+            ByWish::Session => By::Session,
+            ByWish::Model => By::Model,
+            ByWish::Project => By::Project,
+            ByWish::Agent => By::Agent,
+        },
+        since: moment("since", &many.since, 0)?,
+        // The day named is the last one.
+        until: moment("until", &many.until, 1)?,
+        zone,
+    })
+}
+
+/// A time, or the beginning of the day so many days after the one named.
+fn moment(text: &str, zone: &TimeZone, days: i64) -> Option<Timestamp> {
+    if let Some(time) = Timestamp::parse(text) {
+        return Some(time);
+    }
+    let day: Date = text.parse().ok()?;
+    let day = day
+        .checked_add(jiff::Span::new().try_days(days).ok()?)
+        .ok()?;
+    let start = day.to_zoned(zone.clone()).ok()?;
+    Some(Timestamp::from_unix_ms(start.timestamp().as_millisecond()))
+}
+
+/// The files meant: those named, those in the directories named, and with `--all` those of the store.
+fn paths(args: &Args, global: &Global) -> Result<Vec<PathBuf>, Failure> {
+    let mut paths = vec![];
+    if args.many.all {
+        let sessions = super::existing_store(global)?.list()?;
+        paths.extend(sessions.into_iter().map(|info| info.path));
+        // The older file is the one that a copy was made of.
+        paths.reverse();
+    }
+    for spec in &args.sessions {
+        match Path::new(spec) {
+            dir if dir.is_dir() => files_in(dir, &mut paths)?,
+            _ => paths.push(super::find(spec, global)?),
+        }
+    }
+    Ok(paths)
+}
+
+/// The sessions' files in a directory and below it, by name.
+fn files_in(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let cannot = |error: io::Error| {
+        Failure::Failed(format!("{}: cannot list: {error}", dir.display()).into())
+    };
+    let mut dirs = vec![dir.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        let mut here = vec![];
+        for entry in fs::read_dir(&dir).map_err(cannot)? {
+            let entry = entry.map_err(cannot)?;
+            // As in a store: a link may lead anywhere.
+            let kind = entry.file_type().map_err(cannot)?;
+            here.push((entry.path(), kind));
+        }
+        here.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let session = |path: &Path| path.extension() == Some(OsStr::new("jsonl"));
+        for (path, kind) in here {
+            match kind {
+                kind if kind.is_dir() => dirs.push(path),
+                kind if kind.is_file() && session(&path) => paths.push(path),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn row(row: &SpendingRow) -> Row<'_> {
+    Row {
+        key: &row.key,
+        sessions: row.sessions,
+        section: section(&row.section),
+    }
+}
+
+fn failed((path, error): &(PathBuf, sessionlog::Error)) -> Failed {
+    Failed {
+        path: super::path_text(path),
+        error: error.to_string(),
+    }
+}
+
+/// A table for other programs: a line a row, and none for the total, which they can add up.
+fn csv(by: ByWish, found: &Spending, out: &mut Output) -> Result<(), Failure> {
+    let mut table = csv::Writer::from_writer(vec![]);
+    let head = [
+        by.name(),
+        "sessions",
+        "turns",
+        "input_tokens",
+        "output_tokens",
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "total_tokens",
+        "unreported",
+        "known_cost_usd",
+        "lower_bound",
+    ];
+    let mut write = |fields: &[String]| table.write_record(fields).map_err(io::Error::other);
+    write(&head.map(str::to_owned))?;
+    for row in &found.rows {
+        let totals = &row.section.totals;
+        let usage = &totals.usage;
+        let mut fields = vec![row.key.clone(), row.sessions.to_string()];
+        fields.extend(
+            [
+                totals.turns,
+                usage.input_tokens,
+                usage.output_tokens,
+                usage.cache_read_tokens,
+                usage.cache_write_tokens,
+                usage.total_tokens(),
+                totals.unreported,
+            ]
+            .map(|number| number.to_string()),
+        );
+        fields.push(row.section.known.total().to_string());
+        fields.push(row.section.is_lower_bound().to_string());
+        write(&fields)?;
+    }
+    let text = table
+        .into_inner()
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    out.render(|data, _| data.write_all(&text))
+}

@@ -1,0 +1,105 @@
+//! `usage` of many sessions, as a table.
+
+use super::Styles;
+use super::format::{count, thousands};
+use super::table::{Cell, Side, Table};
+use super::usage::{amount, count as number, tokens, usd};
+use sessionlog::sanitize;
+use sessionlog::spending::Spending;
+use sessionlog::usage::UsageSection;
+use std::io::{self, Write};
+
+/// Columns of a name at least.
+const LEAST_NAME: usize = 12;
+
+/// Writes the rows, the total, and what the figures leave out.
+pub(crate) fn write(
+    out: &mut dyn Write,
+    by: &str,
+    found: &Spending,
+    styles: &Styles,
+    width: Option<usize>,
+) -> io::Result<()> {
+    let mut sides = [Side::Right; 8];
+    sides[0] = Side::Left;
+    let mut table = Table::new(&sides);
+    let heads = [
+        by,
+        "sessions",
+        "turns",
+        "input",
+        "output",
+        "cache read",
+        "cache write",
+        "USD",
+    ];
+    table.row(heads.map(|head| Cell::new(head.to_owned(), styles.heading)));
+    for row in &found.rows {
+        let name = match row.key.as_str() {
+            "" => "(none)".into(),
+            key => sanitize::field(key),
+        };
+        table.row(cells(
+            name.into_owned(),
+            row.sessions,
+            &row.section,
+            styles,
+            styles.plain,
+        ));
+    }
+    if found.rows.len() != 1 {
+        let total = cells(
+            "total".into(),
+            found.files,
+            &found.total,
+            styles,
+            styles.heading,
+        );
+        table.row(total);
+    }
+    if let Some(width) = width {
+        table.fit(width, LEAST_NAME);
+    }
+    table.write(out)?;
+    let unknown = found.total.unknown_models();
+    if !unknown.is_empty() {
+        let names: Vec<_> = unknown.iter().map(|name| sanitize::field(name)).collect();
+        writeln!(
+            out,
+            "cost unknown, in whole or in part: {}",
+            names.join(", ")
+        )?;
+    }
+    if found.duplicates > 0 {
+        let copies = count(found.duplicates, "message is", "messages are");
+        writeln!(out, "{copies} in several files and counted once")?;
+    }
+    Ok(())
+}
+
+fn cells(
+    name: String,
+    sessions: u64,
+    section: &UsageSection,
+    styles: &Styles,
+    style: anstyle::Style,
+) -> Vec<Cell<'static>> {
+    let usage = &section.totals.usage;
+    let mut cells = vec![
+        Cell::new(name, style),
+        Cell::new(thousands(sessions), styles.plain),
+        Cell::new(thousands(section.totals.turns), styles.plain),
+    ];
+    let tiers = [
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+    ];
+    cells.extend(tiers.map(|tier| Cell::new(number(tokens(tier, &section.totals)), styles.plain)));
+    let complete = section.cost.is_some();
+    let exact = complete && !section.is_lower_bound();
+    let cost = amount(section.known.total(), exact, complete);
+    cells.push(Cell::new(usd(cost), styles.plain));
+    cells
+}

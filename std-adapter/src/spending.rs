@@ -1,0 +1,335 @@
+//! What many sessions used, and what that cost, by day, model, project and the like.
+
+use crate::{
+    Error, SessionLog,
+    pricing::PriceTable,
+    reader::NodeInfo,
+    usage::{Summing, UsageSection},
+};
+use jiff::tz::TimeZone;
+use sessionlog_core::{
+    Timestamp, Usage,
+    record::{Kind, Role},
+};
+use std::{
+    collections::{BTreeMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+/// Files that are read at the same time, at most: each takes memory by its number of entries.
+const MAX_READERS: usize = 8;
+
+/// What a row stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum By {
+    /// A day: `2026-05-22`.
+    #[default]
+    Day,
+    /// A week from Monday on, as ISO 8601 counts them: `2026-W21`.
+    Week,
+    /// A month: `2026-05`.
+    Month,
+    /// A session, by its id.
+    Session,
+    /// A model: `provider/model`.
+    Model,
+    /// A project: the directory that a session was begun in.
+    Project,
+    /// The agent that wrote a session.
+    Agent,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// What the rows stand for.
+    pub by: By,
+    /// Messages from then on; with it or `until`, those without a time do not count.
+    pub since: Option<Timestamp>,
+    /// Messages before then.
+    pub until: Option<Timestamp>,
+    /// Where days begin.
+    pub zone: TimeZone,
+}
+
+/// What some messages used, and what that cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpendingRow {
+    /// The day, model and so on; empty where messages name none.
+    pub key: String,
+    /// Sessions with messages among these.
+    pub sessions: u64,
+    /// Usage and cost.
+    pub section: UsageSection,
+}
+
+/// What many sessions used.
+#[derive(Debug, Default)]
+pub struct Spending {
+    /// By key, in its order: oldest day first.
+    pub rows: Vec<SpendingRow>,
+    /// All of it.
+    pub total: UsageSection,
+    /// Files that were read.
+    pub files: u64,
+    /// Messages that had been counted in an earlier file: copies of a conversation. They are counted once.
+    pub duplicates: u64,
+    /// Files that could not be read, and why.
+    pub failed: Vec<(PathBuf, Error)>,
+}
+
+/// Adds up what the sessions in `paths` used, in their order. What a fork has inherited is its parent's and not counted (F11);
+/// a message that several files hold, with the same id, time, model and usage, counts in the first.
+///
+/// Files are read by several threads. `told` is called after each with the number of files done.
+#[must_use]
+pub fn spending(
+    paths: &[PathBuf],
+    question: &Question,
+    prices: &PriceTable,
+    mut told: impl FnMut(usize),
+) -> Spending {
+    let readers = thread::available_parallelism().map_or(1, usize::from);
+    let readers = readers.min(MAX_READERS).min(paths.len());
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::sync_channel(readers);
+    let mut adding = Adding::new(question, prices);
+    thread::scope(|scope| {
+        for _ in 0..readers {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(path) = paths.get(at) else { break };
+                    if sender.send((at, FileSpending::of(path))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        // In the order of the paths, whichever is read first.
+        let (mut waiting, mut done) = (BTreeMap::new(), 0);
+        for (at, read) in receiver {
+            waiting.insert(at, read);
+            while let Some(read) = waiting.remove(&done) {
+                adding.file(&paths[done], read);
+                done += 1;
+                told(done);
+            }
+        }
+    });
+    adding.finish()
+}
+
+/// What one file holds of messages.
+struct FileSpending {
+    id: String,
+    project: String,
+    agent: String,
+    models: Vec<(Option<String>, Option<String>)>,
+    messages: Vec<Message>,
+}
+
+struct Message {
+    time: Option<Timestamp>,
+    /// The same for copies of the same message.
+    print: u64,
+    /// `None` for the user's.
+    answer: Option<Answer>,
+}
+
+struct Answer {
+    model: u32,
+    usage: Option<Usage>,
+}
+
+impl FileSpending {
+    fn of(path: &Path) -> Result<Self, Error> {
+        let log = SessionLog::open(path)?;
+        let header = log.header();
+        let mut file = FileSpending {
+            id: log.id(),
+            project: header.map_or_else(String::new, |header| header.cwd.clone()),
+            agent: agent(&log).to_owned(),
+            models: Vec::new(),
+            messages: Vec::new(),
+        };
+        for node in log.nodes().filter(|node| !log.inherited(node.index)) {
+            let answer = match (node.kind, node.role) {
+                (Kind::Message, Role::User) => None,
+                (Kind::Message, Role::Assistant) => {
+                    let same = |(provider, model): &(Option<String>, Option<String>)| {
+                        model.as_deref() == node.model && provider.as_deref() == node.provider
+                    };
+                    let at = file.models.iter().rposition(same).unwrap_or_else(|| {
+                        let owned = |name: Option<&str>| name.map(str::to_owned);
+                        file.models.push((owned(node.provider), owned(node.model)));
+                        file.models.len() - 1
+                    });
+                    Some(Answer {
+                        model: at as u32,
+                        usage: node.usage,
+                    })
+                }
+                _ => continue,
+            };
+            file.messages.push(Message {
+                time: node.timestamp,
+                print: print(&node),
+                answer,
+            });
+        }
+        Ok(file)
+    }
+}
+
+/// Id, time, model and usage: nothing else says as surely that two files hold the same message.
+fn print(node: &NodeInfo<'_>) -> u64 {
+    let usage = node.usage.map(|usage| {
+        let input = (usage.input_tokens, usage.cache_read_tokens);
+        (input, usage.cache_write_tokens, usage.output_tokens)
+    });
+    let time = node.timestamp.map(Timestamp::unix_ms);
+    let mut hasher = DefaultHasher::new();
+    (node.id, time, node.model, usage).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Who wrote a session.
+fn agent(log: &SessionLog) -> &str {
+    match log.header().and_then(|header| header.writer.as_deref()) {
+        Some(writer) => writer.split('/').next().unwrap_or(writer),
+        None => "opi",
+    }
+}
+
+struct Adding<'q> {
+    question: &'q Question,
+    prices: &'q PriceTable,
+    rows: BTreeMap<String, (u64, Summing<'q>)>,
+    total: Summing<'q>,
+    seen: HashSet<u64>,
+    spending: Spending,
+}
+
+impl<'q> Adding<'q> {
+    fn new(question: &'q Question, prices: &'q PriceTable) -> Self {
+        Adding {
+            question,
+            prices,
+            rows: BTreeMap::new(),
+            total: Summing::new(prices),
+            seen: HashSet::new(),
+            spending: Spending::default(),
+        }
+    }
+
+    fn file(&mut self, path: &Path, read: Result<FileSpending, Error>) {
+        let file = match read {
+            Ok(file) => file,
+            Err(error) => {
+                self.spending.failed.push((path.to_owned(), error));
+                return;
+            }
+        };
+        self.spending.files += 1;
+        // In a file a message may stand twice for reasons of its own; copies are in other files.
+        let mut prints = Vec::new();
+        let mut here = HashSet::new();
+        let question = self.question;
+        for message in file
+            .messages
+            .iter()
+            .filter(|message| question.asks(message))
+        {
+            if self.seen.contains(&message.print) {
+                self.spending.duplicates += 1;
+                continue;
+            }
+            prints.push(message.print);
+            let key = question.key(&file, message);
+            let (sessions, sum) = match self.rows.get_mut(&key) {
+                Some(row) => row,
+                None => self
+                    .rows
+                    .entry(key.clone())
+                    .or_insert_with(|| (0, Summing::new(self.prices))),
+            };
+            for sum in [sum, &mut self.total] {
+                match &message.answer {
+                    None => sum.turn(),
+                    Some(answer) => {
+                        let (provider, model) = &file.models[answer.model as usize];
+                        let usage = answer.usage.as_ref();
+                        sum.answer(provider.as_deref(), model.as_deref(), usage);
+                    }
+                }
+            }
+            if here.insert(key) {
+                *sessions += 1;
+            }
+        }
+        self.seen.extend(prints);
+    }
+
+    fn finish(self) -> Spending {
+        let row = |(key, (sessions, sum)): (String, (u64, Summing<'_>))| SpendingRow {
+            key,
+            sessions,
+            section: sum.finish(),
+        };
+        Spending {
+            rows: self.rows.into_iter().map(row).collect(),
+            total: self.total.finish(),
+            ..self.spending
+        }
+    }
+}
+
+impl Question {
+    fn asks(&self, message: &Message) -> bool {
+        let Question { since, until, .. } = self;
+        match message.time {
+            Some(time) => {
+                since.is_none_or(|since| since <= time) && until.is_none_or(|until| time < until)
+            }
+            None => since.is_none() && until.is_none(),
+        }
+    }
+
+    fn key(&self, file: &FileSpending, message: &Message) -> String {
+        let date = |format| {
+            let time = message.time.map(Timestamp::unix_ms);
+            let time = time.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+            let local = time.map(|time| time.to_zoned(self.zone.clone()));
+            local.map_or_else(String::new, |local| local.strftime(format).to_string())
+        };
+        match self.by {
+            By::Day => date("%Y-%m-%d"),
+            By::Week => date("%G-W%V"),
+            By::Month => date("%Y-%m"),
+            By::Session => file.id.clone(),
+            By::Project => file.project.clone(),
+            By::Agent => file.agent.clone(),
+            By::Model => match &message.answer {
+                None => String::new(),
+                Some(answer) => match &file.models[answer.model as usize] {
+                    (Some(provider), Some(model)) => format!("{provider}/{model}"),
+                    (_, model) => model.clone().unwrap_or_default(),
+                },
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "spending_tests.rs"]
+mod tests;
