@@ -141,6 +141,8 @@ impl Write for FileStorage {
             self.flush()?;
         }
         if buf.len() < BUFFER_BYTES {
+            // Once for all; the system gives the memory where it is used.
+            self.buffer.reserve_exact(BUFFER_BYTES - self.buffer.len());
             self.buffer.extend_from_slice(buf);
             return Ok(buf.len());
         }
