@@ -1,6 +1,7 @@
 //! A session on a file, open for writing: the core's journal with a file, a lock and the system's clock.
 
 mod extract;
+mod texts;
 
 pub use extract::SUMMARY_BYTES;
 
@@ -13,16 +14,15 @@ use sessionlog_core::{
     EntryId,
     compaction::{Keep, Reason},
     journal::{Journal, Options, Plan, Resumed, TurnEnd},
-    record::{Extent, Header, Payload, Record},
-    replay::Item,
+    record::{Header, Payload},
     time::Clock,
     usage::UsageTotals,
 };
 use std::{
     fs::File,
-    io,
     path::{Path, PathBuf},
 };
+use texts::{Place, Texts, read};
 
 /// Messages among which a compaction can choose its cut: exact for contexts of up to four times as many entries
 /// with [`Keep::LastQuarter`]. 24 bytes each.
@@ -206,15 +206,17 @@ impl Session {
     /// The entries that a planned compaction replaces by its summary, oldest first.
     pub fn compacted(&mut self, plan: &Plan) -> Result<Vec<ContextEntry>, Error> {
         let places = self.compacted_places(plan)?;
-        places.iter().map(|place| self.read_entry(place)).collect()
+        let mut texts = self.texts();
+        places.iter().map(|place| texts.entry(place)).collect()
     }
 
     /// A plain extract of what a planned compaction replaces, at most [`SUMMARY_BYTES`]: an earlier summary's text, then
     /// what the user said and each turn's last answer, in order. Where that is too much, it is the middle that is left out.
     pub fn default_summary(&mut self, plan: &Plan) -> Result<String, Error> {
-        let mut extract = Extract::default();
-        for place in &self.compacted_places(plan)? {
-            extract.add(&self.read_entry(place)?);
+        let places = self.compacted_places(plan)?;
+        let (mut extract, mut texts) = (Extract::default(), self.texts());
+        for place in &places {
+            extract.add(&texts.entry(place)?);
         }
         Ok(extract.finish())
     }
@@ -246,7 +248,8 @@ impl Session {
     /// The context, oldest first, with its payloads.
     pub fn context(&mut self) -> Result<Vec<ContextEntry>, Error> {
         let places = self.context_places()?;
-        let entries = places.iter().map(|place| self.read_entry(place)).collect();
+        let mut texts = self.texts();
+        let entries = places.iter().map(|place| texts.entry(place)).collect();
         self.places = Some(places);
         entries
     }
@@ -273,25 +276,8 @@ impl Session {
         Ok(places)
     }
 
-    fn read_entry(&mut self, place: &Place) -> Result<ContextEntry, Error> {
-        let failed = |source| Error::Io {
-            path: self.path.clone(),
-            op: "read",
-            source,
-        };
-        let bytes = read(self.journal.storage(), place.extent).map_err(failed)?;
-        // It was a record when its place was found.
-        let changed = |e: serde_json::Error| failed(io::Error::new(io::ErrorKind::InvalidData, e));
-        let text = String::from_utf8(bytes)
-            .map_err(|e| failed(io::Error::new(io::ErrorKind::InvalidData, e)))?;
-        let body = match place.summary {
-            true => ContextBody::Summary(serde_json::from_str(&text).map_err(changed)?),
-            false => ContextBody::Message(RawValue::from_string(text).map_err(changed)?),
-        };
-        Ok(ContextEntry {
-            id: place.id.clone(),
-            body,
-        })
+    fn texts(&mut self) -> Texts<'_> {
+        Texts::new(&self.path, self.journal.storage(), &mut self.window)
     }
 
     /// The session's id: from its header, or else its file's name.
@@ -328,43 +314,6 @@ impl Session {
     pub fn context_tokens(&self) -> u64 {
         self.journal.context_tokens()
     }
-}
-
-/// Where an entry of the context lies.
-struct Place {
-    id: EntryId,
-    summary: bool,
-    extent: Extent,
-}
-
-impl Place {
-    /// Where the payload or summary lies; an entry without an id is none.
-    fn of(item: Item, record: &Record) -> Option<Self> {
-        let span = match item.summary {
-            true => record.summary,
-            false => record.message.payload,
-        };
-        record.id.clone().map(|id| Place {
-            id,
-            summary: item.summary,
-            extent: item.extent.part(span),
-        })
-    }
-}
-
-fn read(storage: &mut FileStorage, extent: Extent) -> io::Result<Vec<u8>> {
-    use embedded_io::{Read, Seek, SeekFrom};
-    let len = usize::try_from(extent.len).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    let mut bytes = vec![0; len];
-    storage.seek(SeekFrom::Start(extent.start))?;
-    let mut filled = 0;
-    while filled < len {
-        match storage.read(&mut bytes[filled..])? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            n => filled += n,
-        }
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]
