@@ -349,3 +349,7 @@ pub(crate) fn nearest_node<R: Read + Seek>(
     }
     Ok(None)
 }
+
+#[cfg(test)]
+#[path = "backward_tests.rs"]
+mod tests;

@@ -99,7 +99,7 @@ fn find(spec: &OsStr, global: &Global) -> Result<PathBuf, Failure> {
 
 /// Reads a session, and says what is wrong with it.
 fn read(spec: &Spec, global: &Global, out: &mut Output) -> Result<SessionLog, Failure> {
-    let log = read_silently(spec, global)?;
+    let log = read_silently(spec, global, out)?;
     let found = log.problem_count() + log.warning_count();
     let mut told = 0;
     for problem in damage(&log).into_iter().take(MAX_REMARKS) {
@@ -116,8 +116,15 @@ fn read(spec: &Spec, global: &Global, out: &mut Output) -> Result<SessionLog, Fa
     Ok(log)
 }
 
-fn read_silently(spec: &Spec, global: &Global) -> Result<SessionLog, Failure> {
-    Ok(SessionLog::open(find(&spec.session, global)?)?)
+fn read_silently(spec: &Spec, global: &Global, out: &Output) -> Result<SessionLog, Failure> {
+    let path = find(&spec.session, global)?;
+    let _progress = out.progress("Reading", file_bytes(&path));
+    Ok(SessionLog::open(path)?)
+}
+
+/// How long a file is, if the system tells.
+fn file_bytes(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().map(|there| there.len())
 }
 
 /// What is wrong with a session, and what had to be interpreted, in file order.
