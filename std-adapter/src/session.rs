@@ -134,7 +134,10 @@ impl Session {
             SystemClock::new(),
             options,
             &mut window,
-            |item, record| places.extend(Place::of(item, record)),
+            |told| match told {
+                Some((item, record)) => places.extend(Place::of(item, record)),
+                None => places.clear(),
+            },
         );
         places.reverse();
         let (mut journal, resumed) = opened.map_err(|e| Error::journal(path, e))?;

@@ -305,7 +305,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         self.end_turn()?;
         self.sync()?;
         let limits = self.options.limits;
-        let read = resume::read_books(&mut self.storage, window, limits, Some(target), |_, _| ());
+        let read = resume::read_books(&mut self.storage, window, limits, Some(target), |_| ());
         let (mut books, _) = read?;
         if books.tip.is_none() {
             return Err(JournalError::NoSuchEntry);

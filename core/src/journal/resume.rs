@@ -34,17 +34,17 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         options: Options,
         window: &mut [u8],
     ) -> Result<(Self, Resumed), JournalError<S::Error>> {
-        Self::open_with(storage, clock, options, window, |_, _| ())
+        Self::open_with(storage, clock, options, window, |_| ())
     }
 
     /// As [`Journal::open`], and tells of each entry of the context with its bookkeeping, newest first as
-    /// [`Journal::context`] does: who wants both need not read the log twice.
+    /// [`Journal::context`] does: who wants both need not read the log twice. `None` says that what was told so far is void.
     pub fn open_with(
         mut storage: S,
         clock: C,
         options: Options,
         window: &mut [u8],
-        context: impl FnMut(Item, &Record),
+        context: impl FnMut(Option<(Item, &Record)>),
     ) -> Result<(Self, Resumed), JournalError<S::Error>> {
         let length = storage.seek(SeekFrom::End(0))?;
         if length == 0 {
@@ -91,8 +91,9 @@ pub(super) fn read_books<R: Read + Seek>(
     window: &mut [u8],
     limits: Limits,
     from: Option<&EntryId>,
-    mut context: impl FnMut(Item, &Record),
+    mut context: impl FnMut(Option<(Item, &Record)>),
 ) -> Result<(Books, Resumed), JournalError<R::Error>> {
+    context(None);
     let mut replay = Reverse::new(&mut *source, window, limits)?;
     if let Some(id) = from {
         replay.from(id);
@@ -100,7 +101,7 @@ pub(super) fn read_books<R: Read + Seek>(
     let mut books = Books::new(replay.head().clone());
     while let Some(item) = replay.next()? {
         let record = replay.record();
-        context(item, record);
+        context(Some((item, record)));
         if item.summary {
             books.summary_tokens = Some(estimate_tokens(record.summary_len));
             continue;

@@ -64,27 +64,13 @@ pub struct Backward<'b, R> {
 impl<'b, R: Read + Seek> Backward<'b, R> {
     /// Reads back from offset `end`: the storage's length, or a line's first byte.
     pub fn new(
-        source: R,
-        window: &'b mut [u8],
-        limits: Limits,
-        end: u64,
-    ) -> Result<Self, ReplayError<R::Error>> {
-        Self::with_header(source, window, limits, end, None)
-    }
-
-    /// As [`Backward::new`]; `header_at` is where the header lies, when that has been read.
-    pub(super) fn with_header(
         mut source: R,
         window: &'b mut [u8],
         limits: Limits,
         end: u64,
-        header_at: Option<u64>,
     ) -> Result<Self, ReplayError<R::Error>> {
         let mut window = Window::new(window)?;
-        let header_at = match header_at {
-            Some(at) => at,
-            None => first_byte(&mut source, &mut window, end)?,
-        };
+        let header_at = first_byte(&mut source, &mut window, end)?;
         Ok(Backward {
             source,
             window,

@@ -122,9 +122,8 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
     ) -> Result<Self, ReplayError<R::Error>> {
         let end = source.seek(SeekFrom::End(0))?;
         let (head, prefix_end) = read_head(&mut source, window, limits)?;
-        let header_at = head.extent.map(|extent| extent.start);
         Ok(Branch {
-            back: Backward::with_header(source, window, limits, end, header_at)?,
+            back: Backward::new(source, window, limits, end)?,
             head,
             prefix_end,
             want: Want::Tip,
