@@ -18,9 +18,14 @@ pub const HEAD_BYTES: u64 = 1024 * 1024;
 /// Characters of the first user message that are kept.
 pub const FIRST_TEXT_CHARS: usize = 80;
 
+/// Bytes of JSON that hold so many characters, with the quote before them: the longest is `\ud83d\ude00`.
+const FIRST_TEXT_BYTES: u64 = 1 + 12 * FIRST_TEXT_CHARS as u64;
+
 /// Bytes of the first read: most headers and first messages lie within.
-const FIRST_CHUNK: usize = 8 * 1024;
-/// Bytes of each further read.
+const FIRST_CHUNK: usize = 4 * 1024;
+/// How many times as much each further read asks for.
+const GROWTH: usize = 4;
+/// Bytes of a read at most.
 const CHUNK: usize = 64 * 1024;
 
 /// A session's header (F9). What is missing, or no string, is empty or `None`.
@@ -104,14 +109,14 @@ impl<'de> Deserialize<'de> for Members {
                 while let Some(name) = map.next_key::<Cow<'de, str>>()? {
                     match &*name {
                         "version" => header.version = value(&mut map)?.unwrap_or_default(),
-                        "id" => header.id = value(&mut map)?.unwrap_or_default(),
-                        "timestamp" => header.timestamp = value(&mut map)?.unwrap_or_default(),
-                        "cwd" => header.cwd = value(&mut map)?.unwrap_or_default(),
-                        "parent_session" => header.parent_session = value(&mut map)?,
-                        "branch_name" => header.branch_name = value(&mut map)?,
-                        "fork_point" => header.fork_point = value(&mut map)?,
-                        "repaired" => header.repaired = value(&mut map)?,
-                        "writer" => header.writer = value(&mut map)?,
+                        "id" => header.id = text(&mut map)?.unwrap_or_default(),
+                        "timestamp" => header.timestamp = text(&mut map)?.unwrap_or_default(),
+                        "cwd" => header.cwd = text(&mut map)?.unwrap_or_default(),
+                        "parent_session" => header.parent_session = text(&mut map)?,
+                        "branch_name" => header.branch_name = text(&mut map)?,
+                        "fork_point" => header.fork_point = text(&mut map)?,
+                        "repaired" => header.repaired = text(&mut map)?,
+                        "writer" => header.writer = text(&mut map)?,
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                         }
@@ -128,6 +133,46 @@ impl<'de> Deserialize<'de> for Members {
 fn value<'de, T: Deserialize<'de>, A: MapAccess<'de>>(map: &mut A) -> Result<Option<T>, A::Error> {
     let raw: &'de RawValue = map.next_value()?;
     Ok(serde_json::from_str(raw.get()).ok())
+}
+
+/// The next value, if it is a string.
+fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<String>, A::Error> {
+    let raw: &'de RawValue = map.next_value()?;
+    let json = raw.get();
+    let content = json
+        .strip_prefix('"')
+        .and_then(|json| json.strip_suffix('"'));
+    Ok(match content {
+        Some(plain) if !plain.contains('\\') => Some(plain.to_owned()),
+        Some(_) => serde_json::from_str(json).ok(),
+        None => None,
+    })
+}
+
+/// The first [`FIRST_TEXT_CHARS`] characters of a valid JSON string, of which `json` need not hold more than these.
+fn beginning(json: &[u8]) -> Option<String> {
+    let mut end = 1;
+    for _ in 0..FIRST_TEXT_CHARS {
+        end += match json.get(end..)? {
+            [b'"', ..] => break,
+            [
+                b'\\',
+                b'u',
+                b'd' | b'D',
+                b'8'..=b'9' | b'a'..=b'b' | b'A'..=b'B',
+                ..,
+            ] => 12,
+            [b'\\', b'u', ..] => 6,
+            [b'\\', ..] => 2,
+            [0xf0..=0xff, ..] => 4,
+            [0xe0..=0xef, ..] => 3,
+            [0xc0..=0xdf, ..] => 2,
+            _ => 1,
+        };
+    }
+    let mut piece = json.get(..end)?.to_vec();
+    piece.push(b'"');
+    serde_json::from_slice(&piece).ok()
 }
 
 /// What the head of a file says.
@@ -186,7 +231,7 @@ impl HeadReader {
                 return Ok(head);
             }
             budget -= read;
-            want = CHUNK;
+            want = (want * GROWTH).min(CHUNK);
             let source = Source {
                 file,
                 start,
@@ -222,10 +267,9 @@ impl Head {
                     && !message.first_text.is_empty()
                     && self.first_user_text.is_none()
                 {
-                    let text = source.part(found.extent.part(message.first_text))?;
-                    self.first_user_text = serde_json::from_slice::<Cow<'_, str>>(&text)
-                        .ok()
-                        .map(|text| text.chars().take(FIRST_TEXT_CHARS).collect());
+                    let mut text = found.extent.part(message.first_text);
+                    text.len = text.len.min(FIRST_TEXT_BYTES);
+                    self.first_user_text = beginning(&source.part(text)?);
                 }
             }
             Event::Corrupt(damage) if damage.line == 1 => {

@@ -120,3 +120,35 @@ fn long_heads_are_read_in_chunks_and_within_bounds() {
     let stubs = format!("{HEADER}\n{}\n", r#"{"type":""#.repeat(200_000));
     assert!(read(stubs).header.is_ok());
 }
+
+#[test]
+fn a_text_is_cut_between_characters_whatever_they_look_like_in_json() {
+    let pieces = [
+        "a",
+        "\\n",
+        "\\u00e4",
+        "\\uD83D\\uDE00",
+        "\\ud83d\\ude00",
+        "\\ud7ff",
+        "ä",
+        "€",
+        "😀",
+    ];
+    for piece in pieces {
+        for (count, kept) in [(0, 0), (1, 1), (79, 79), (80, 80), (81, 80), (4000, 80)] {
+            let json = format!("\"{}\"", piece.repeat(count));
+            let whole: String = serde_json::from_str(&json).unwrap();
+            let expected: String = whole.chars().take(kept).collect();
+            assert_eq!(
+                beginning(json.as_bytes()),
+                Some(expected.clone()),
+                "{piece}"
+            );
+            let message = format!(
+                r#"{{"type":"message","id":"msg-1","message":{{"role":"user","content":{json}}}}}"#
+            );
+            let head = read(format!("{HEADER}\n{message}\n"));
+            assert_eq!(head.first_user_text, Some(expected), "{piece} {count}");
+        }
+    }
+}

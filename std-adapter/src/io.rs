@@ -2,10 +2,23 @@
 
 use embedded_io::{ErrorType, Read, Seek, SeekFrom, Write};
 use sessionlog_core::journal::Storage;
-use std::{fs::File, io};
+use std::{
+    fs::File,
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// Bytes that are buffered at most. A turn is far smaller as a rule, so it reaches the file in one write.
 pub const BUFFER_BYTES: usize = 1024 * 1024;
+
+/// Bytes that [`bytes_read`] tells.
+static READ: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes of sessions' files that this process has read so far, in all threads: for whoever shows how far long work is.
+#[must_use]
+pub fn bytes_read() -> u64 {
+    READ.load(Ordering::Relaxed)
+}
 
 /// A file as the journal's storage: buffered appends, reads at a position of their own.
 ///
@@ -141,6 +154,8 @@ impl Write for FileStorage {
             self.flush()?;
         }
         if buf.len() < BUFFER_BYTES {
+            // Once for all; the system gives the memory where it is used.
+            self.buffer.reserve_exact(BUFFER_BYTES - self.buffer.len());
             self.buffer.extend_from_slice(buf);
             return Ok(buf.len());
         }
@@ -209,7 +224,11 @@ pub(crate) fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize>
     loop {
         match read_once(file, buf, at) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return other,
+            Ok(read) => {
+                READ.fetch_add(read as u64, Ordering::Relaxed);
+                return Ok(read);
+            }
+            failed => return failed,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A session on a file, open for writing: the core's journal with a file, a lock and the system's clock.
 
 mod extract;
+mod texts;
 
 pub use extract::SUMMARY_BYTES;
 
@@ -13,15 +14,15 @@ use sessionlog_core::{
     EntryId,
     compaction::{Keep, Reason},
     journal::{Journal, Options, Plan, Resumed, TurnEnd},
-    record::{Extent, Header, Payload},
+    record::{Header, Payload},
     time::Clock,
     usage::UsageTotals,
 };
 use std::{
     fs::{self, File},
-    io,
     path::{Path, PathBuf},
 };
+use texts::{Place, Texts, read};
 
 /// Messages among which a compaction can choose its cut: exact for contexts of up to four times as many entries
 /// with [`Keep::LastQuarter`]. 24 bytes each.
@@ -78,6 +79,8 @@ pub struct Session {
     id: String,
     path: PathBuf,
     window: Vec<u8>,
+    /// The context's entries, oldest first, while nothing has changed since they were looked up.
+    places: Option<Vec<Place>>,
     _lock: WriterLock,
 }
 
@@ -113,6 +116,7 @@ impl Session {
             id,
             path,
             window: vec![0; READ_WINDOW],
+            places: None,
             _lock: created.lock,
         })
     }
@@ -132,7 +136,18 @@ impl Session {
     ) -> Result<Self, Error> {
         let mut window = vec![0; READ_WINDOW];
         let storage = FileStorage::new(file).map_err(Error::io(path, "open"))?;
-        let opened = Journal::open(storage, SystemClock::new(), options, &mut window);
+        let mut places = vec![];
+        let opened = Journal::open_with(
+            storage,
+            SystemClock::new(),
+            options,
+            &mut window,
+            |told| match told {
+                Some((item, record)) => places.extend(Place::of(item, record)),
+                None => places.clear(),
+            },
+        );
+        places.reverse();
         let (mut journal, resumed) = opened.map_err(|e| Error::journal(path, e))?;
         let id = match journal.head().extent {
             Some(extent) => read(journal.storage(), extent)
@@ -154,29 +169,34 @@ impl Session {
                 .unwrap_or_default(),
             path: path.to_owned(),
             window,
+            places: Some(places),
             _lock: lock,
         })
     }
 
     /// Appends a message and gives its id; see [`Journal::append`] for what is durable when.
     pub fn append<P: Payload + ?Sized>(&mut self, payload: &P) -> Result<EntryId, Error> {
+        self.places = None;
         let appended = self.journal.append(payload);
         appended.map_err(|e| Error::journal(&self.path, e))
     }
 
     /// Ends a turn; see [`Journal::end_turn`].
     pub fn end_turn(&mut self) -> Result<TurnEnd, Error> {
+        self.places = None;
         let ended = self.journal.end_turn();
         ended.map_err(|e| Error::journal(&self.path, e))
     }
 
     /// Drops what was appended since the last acknowledgement.
     pub fn abandon_turn(&mut self) {
+        self.places = None;
         self.journal.abandon_turn();
     }
 
     /// Makes everything durable that was appended.
     pub fn sync(&mut self) -> Result<(), Error> {
+        self.places = None;
         let synced = self.journal.sync();
         synced.map_err(|e| Error::journal(&self.path, e))
     }
@@ -196,27 +216,25 @@ impl Session {
 
     /// The entries that a planned compaction replaces by its summary, oldest first.
     pub fn compacted(&mut self, plan: &Plan) -> Result<Vec<ContextEntry>, Error> {
-        let mut places = self.context_places()?;
-        let kept = places.len().saturating_sub(plan.cut.kept);
-        places.truncate(kept);
-        places.iter().map(|place| self.read_entry(place)).collect()
+        let places = self.compacted_places(plan)?;
+        let mut texts = self.texts();
+        places.iter().map(|place| texts.entry(place)).collect()
     }
 
     /// A plain extract of what a planned compaction replaces, at most [`SUMMARY_BYTES`]: an earlier summary's text, then
     /// what the user said and each turn's last answer, in order. Where that is too much, it is the middle that is left out.
     pub fn default_summary(&mut self, plan: &Plan) -> Result<String, Error> {
-        let mut places = self.context_places()?;
-        let compacted = places.len().saturating_sub(plan.cut.kept);
-        places.truncate(compacted);
-        let mut extract = Extract::default();
+        let places = self.compacted_places(plan)?;
+        let (mut extract, mut texts) = (Extract::default(), self.texts());
         for place in &places {
-            extract.add(&self.read_entry(place)?);
+            extract.add(&texts.entry(place)?);
         }
         Ok(extract.finish())
     }
 
     /// Commits a compaction; see [`Journal::commit`].
     pub fn commit(&mut self, plan: &Plan, summary: &str) -> Result<EntryId, Error> {
+        self.places = None;
         let committed = self.journal.commit(plan, summary);
         committed.map_err(|e| Error::journal(&self.path, e))
     }
@@ -230,6 +248,7 @@ impl Session {
             id: entry.to_owned(),
         };
         let target = EntryId::try_from(entry).map_err(|_| no_such_entry())?;
+        self.places = None;
         match self.journal.move_tip(&target, &mut self.window) {
             Ok(leaf) => Ok(leaf),
             Err(sessionlog_core::journal::JournalError::NoSuchEntry) => Err(no_such_entry()),
@@ -240,46 +259,36 @@ impl Session {
     /// The context, oldest first, with its payloads.
     pub fn context(&mut self) -> Result<Vec<ContextEntry>, Error> {
         let places = self.context_places()?;
-        places.iter().map(|place| self.read_entry(place)).collect()
+        let mut texts = self.texts();
+        let entries = places.iter().map(|place| texts.entry(place)).collect();
+        self.places = Some(places);
+        entries
+    }
+
+    fn compacted_places(&mut self, plan: &Plan) -> Result<Vec<Place>, Error> {
+        let mut places = self.context_places()?;
+        let compacted = places.len().saturating_sub(plan.cut.kept);
+        places.truncate(compacted);
+        Ok(places)
     }
 
     fn context_places(&mut self) -> Result<Vec<Place>, Error> {
+        if let Some(places) = self.places.take() {
+            return Ok(places);
+        }
         let mut places = vec![];
         let path = &self.path;
         let replay = self.journal.context(&mut self.window);
         let mut replay = replay.map_err(|e| Error::replay(path, e))?;
         while let Some(item) = replay.next().map_err(|e| Error::replay(path, e))? {
-            let record = replay.record();
-            let span = match item.summary {
-                true => record.summary,
-                false => record.message.payload,
-            };
-            places.extend(record.id.clone().map(|id| Place {
-                id,
-                summary: item.summary,
-                extent: item.extent.part(span),
-            }));
+            places.extend(Place::of(item, replay.record()));
         }
         places.reverse();
         Ok(places)
     }
 
-    fn read_entry(&mut self, place: &Place) -> Result<ContextEntry, Error> {
-        let changed = |e: serde_json::Error| Error::Io {
-            path: self.path.clone(),
-            op: "read",
-            source: io::Error::new(io::ErrorKind::InvalidData, e),
-        };
-        let bytes = read(self.journal.storage(), place.extent);
-        let bytes = bytes.map_err(Error::io(&self.path, "read"))?;
-        let body = match place.summary {
-            true => ContextBody::Summary(serde_json::from_slice(&bytes).map_err(changed)?),
-            false => ContextBody::Message(serde_json::from_slice(&bytes).map_err(changed)?),
-        };
-        Ok(ContextEntry {
-            id: place.id.clone(),
-            body,
-        })
+    fn texts(&mut self) -> Texts<'_> {
+        Texts::new(&self.path, self.journal.storage(), &mut self.window)
     }
 
     /// The session's id: from its header, or else its file's name.
@@ -316,28 +325,6 @@ impl Session {
     pub fn context_tokens(&self) -> u64 {
         self.journal.context_tokens()
     }
-}
-
-/// Where an entry of the context lies.
-struct Place {
-    id: EntryId,
-    summary: bool,
-    extent: Extent,
-}
-
-fn read(storage: &mut FileStorage, extent: Extent) -> io::Result<Vec<u8>> {
-    use embedded_io::{Read, Seek, SeekFrom};
-    let len = usize::try_from(extent.len).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    let mut bytes = vec![0; len];
-    storage.seek(SeekFrom::Start(extent.start))?;
-    let mut filled = 0;
-    while filled < len {
-        match storage.read(&mut bytes[filled..])? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            n => filled += n,
-        }
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

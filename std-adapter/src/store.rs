@@ -1,23 +1,23 @@
 //! A directory of sessions: `<id>.jsonl`, one file each.
 
 mod id;
+mod list;
 
 pub use id::{IdFault, MAX_ID_BYTES, check_id};
 
 use crate::{
     Error, HeaderFault, HeaderInfo, WriterLock,
     files::{self, Open},
-    header::{Head, HeadReader},
+    header::HeadReader,
     lock::{LockError, open_locked},
 };
 use etcetera::BaseStrategy;
 use std::{
     env,
     ffi::OsString,
-    fs::{self, DirEntry, File},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
-    thread,
     time::SystemTime,
 };
 use uuid::Uuid;
@@ -30,11 +30,6 @@ pub const DIR_VARIABLE: &str = "SESSIONLOG_DIR";
 
 /// Stands for the session that was written to last.
 pub const LATEST: &str = "latest";
-
-/// Threads that read heads at most: more than there are processors as a rule, since they wait for the disk.
-const LIST_THREADS: usize = 16;
-/// Sessions for which a thread is worth starting.
-const SESSIONS_A_THREAD: usize = 64;
 
 /// Ids that [`Error::Ambiguous`] lists at most.
 const MAX_LISTED: usize = 5;
@@ -194,10 +189,10 @@ impl SessionStore {
         let mut matches: Vec<(String, PathBuf)> = if spec.is_empty() {
             Vec::new()
         } else {
-            let sessions = self.entries()?.into_iter();
+            let sessions = list::entries(&self.dir)?.into_iter();
             sessions
-                .map(|(id, entry)| (id, entry.path()))
-                .filter(|(id, _)| id.starts_with(spec))
+                .filter(|entry| entry.id.starts_with(spec))
+                .map(|entry| (entry.id, entry.path))
                 .collect()
         };
         match matches.len() {
@@ -217,10 +212,11 @@ impl SessionStore {
 
     fn latest(&self) -> Result<PathBuf, Error> {
         let mut newest = None;
-        for (_, entry) in self.entries()? {
+        for entry in list::entries(&self.dir)? {
             // One that was deleted meanwhile is none.
-            if let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) {
-                newest = newest.max(Some((modified, entry.path())));
+            let metadata = fs::symlink_metadata(&entry.path);
+            if let Ok(modified) = metadata.and_then(|metadata| metadata.modified()) {
+                newest = newest.max(Some((modified, entry.path)));
             }
         }
         newest
@@ -235,26 +231,8 @@ impl SessionStore {
     /// # Errors
     /// [`Error::Io`] when the directory cannot be read. Files that cannot be read are listed as such.
     pub fn list(&self) -> Result<Vec<SessionInfo>, Error> {
-        let entries = self.entries()?;
-        let share = entries.len().div_ceil(LIST_THREADS).max(SESSIONS_A_THREAD);
-        let mut sessions = Vec::with_capacity(entries.len());
-        thread::scope(|scope| {
-            let mut shares = entries.chunks(share);
-            let first = shares.next().unwrap_or_default();
-            let others: Vec<_> = shares
-                .map(|share| {
-                    let read = move || infos(share);
-                    (share, thread::Builder::new().spawn_scoped(scope, read))
-                })
-                .collect();
-            sessions.extend(infos(first));
-            for (share, other) in others {
-                // Without another thread, or should it fail, this one reads that share.
-                let read = other.ok().and_then(|other| other.join().ok());
-                sessions.extend(read.unwrap_or_else(|| infos(share)));
-            }
-        });
-        sessions.sort_by(|a, b| (b.modified, &b.path).cmp(&(a.modified, &a.path)));
+        let mut sessions = list::all(&self.dir)?;
+        sessions.sort_unstable_by(|a, b| (b.modified, &b.path).cmp(&(a.modified, &a.path)));
         Ok(sessions)
     }
 
@@ -269,27 +247,6 @@ impl SessionStore {
         let _ = fs::remove_file(crate::lock::sidecar(path));
         files::sync_dir(&files::dir_of(path))
     }
-
-    /// Ids and directory entries of all sessions, in no order. None when there is no directory.
-    fn entries(&self) -> Result<Vec<(String, DirEntry)>, Error> {
-        let failed = || Error::io(&self.dir, "list");
-        let dir = match fs::read_dir(&self.dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            dir => dir.map_err(failed())?,
-        };
-        let mut entries = Vec::new();
-        for entry in dir {
-            let entry = entry.map_err(failed())?;
-            let name = PathBuf::from(entry.file_name());
-            if name.extension().is_some_and(|end| end == EXTENSION)
-                && entry.file_type().is_ok_and(|kind| kind.is_file())
-                && let Some(id) = name.file_stem()
-            {
-                entries.push((id.to_string_lossy().into_owned(), entry));
-            }
-        }
-        Ok(entries)
-    }
 }
 
 impl SessionInfo {
@@ -299,62 +256,12 @@ impl SessionInfo {
     /// [`Error::NotFound`], [`Error::NotASession`] for what is no regular file, [`Error::Io`].
     pub fn read(path: &Path) -> Result<Self, Error> {
         let id = path.file_stem().unwrap_or_default().to_string_lossy();
-        info(path, Open::Read, id.into_owned(), &mut HeadReader::new())
+        Ok(SessionInfo {
+            path: path.into(),
+            id: id.into_owned(),
+            ..list::info(path, Open::Read, &mut HeadReader::new())?
+        })
     }
-
-    /// A file that is there and cannot be read.
-    fn unreadable(entry: &DirEntry, id: String, error: &Error) -> Self {
-        let reason = match error {
-            Error::Io { source, .. } => source.to_string(),
-            other => other.to_string(),
-        };
-        let metadata = entry.metadata().ok();
-        let modified = metadata.as_ref().and_then(|there| there.modified().ok());
-        Self {
-            path: entry.path(),
-            id,
-            header: Err(HeaderFault::Unreadable(reason)),
-            modified: modified.unwrap_or(SystemTime::UNIX_EPOCH),
-            bytes: metadata.map_or(0, |there| there.len()),
-            first_user_text: None,
-        }
-    }
-}
-
-/// Reads the heads of some of a store's files.
-fn infos(entries: &[(String, DirEntry)]) -> Vec<SessionInfo> {
-    let mut reader = HeadReader::new();
-    let mut sessions = Vec::with_capacity(entries.len());
-    for (id, entry) in entries {
-        let path = entry.path();
-        sessions.push(
-            match info(&path, Open::ReadNoFollow, id.clone(), &mut reader) {
-                Ok(info) => info,
-                // Deleted, or replaced by something else, meanwhile.
-                Err(Error::NotFound { .. } | Error::NotASession { .. }) => continue,
-                Err(error) => SessionInfo::unreadable(entry, id.clone(), &error),
-            },
-        );
-    }
-    sessions
-}
-
-fn info(path: &Path, how: Open, id: String, reader: &mut HeadReader) -> Result<SessionInfo, Error> {
-    let (file, metadata) = files::open_regular(path, how)?;
-    let Head {
-        header,
-        first_user_text,
-    } = reader
-        .read(&file, metadata.len())
-        .map_err(Error::io(path, "read"))?;
-    Ok(SessionInfo {
-        path: path.into(),
-        id,
-        header,
-        modified: metadata.modified().map_err(Error::io(path, "read"))?,
-        bytes: metadata.len(),
-        first_user_text,
-    })
 }
 
 fn dir_from(variable: Option<OsString>) -> Result<PathBuf, Error> {

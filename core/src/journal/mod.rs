@@ -156,19 +156,18 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             timestamp,
             message: payload,
         };
-        let mut tee = write::Checked::new(&mut self.storage, self.options.limits);
-        let written = entry.encode(&mut tee);
-        let checked = tee.finish();
-        let len = match written {
-            Ok(len) => len,
-            Err(error) => return Err(self.undo_append(start, sequence, JournalError::from(error))),
-        };
-        match checked {
-            Ok(record) => self.books.append(&record, &id, sequence),
-            Err(fault) => {
+        let mut check = write::Check::new(self.options.limits);
+        let written = entry.encode_with(&mut self.storage, |json| check.pass(payload, json));
+        let len = match (written, check.fault()) {
+            (Ok(len), _) => len,
+            (Err(_), Some(fault)) => {
                 return Err(self.undo_append(start, sequence, JournalError::NotAMessage(fault)));
             }
-        }
+            (Err(error), None) => {
+                return Err(self.undo_append(start, sequence, JournalError::from(error)));
+            }
+        };
+        self.books.append(check.record(), &id, sequence);
         self.changes = self.changes.wrapping_add(1);
         self.end = start.saturating_add(len).saturating_add(1);
         if self.options.durability == Durability::Entry {
@@ -305,8 +304,9 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     ) -> Result<EntryId, JournalError<S::Error>> {
         self.end_turn()?;
         self.sync()?;
-        let (mut books, _) =
-            resume::read_books(&mut self.storage, window, self.options.limits, Some(target))?;
+        let limits = self.options.limits;
+        let read = resume::read_books(&mut self.storage, window, limits, Some(target), |_| ());
+        let (mut books, _) = read?;
         if books.tip.is_none() {
             return Err(JournalError::NoSuchEntry);
         }

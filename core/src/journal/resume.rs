@@ -4,9 +4,9 @@ use super::{Journal, JournalError, Options, PlanError, Storage, books::Books, wr
 use crate::{
     compaction::estimate_tokens,
     id::EntryId,
-    record::{FORMAT_VERSION, Limits, Role},
+    record::{FORMAT_VERSION, Limits, Record, Role},
     recovery::Event,
-    replay::{Notes, Records, ReplayError, Reverse, nearest_node},
+    replay::{Item, Notes, Records, ReplayError, Reverse, nearest_node},
     time::Clock,
 };
 use embedded_io::{Read, Seek, SeekFrom};
@@ -29,16 +29,28 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     /// Errors: [`JournalError::Empty`], [`JournalError::NotASession`], [`JournalError::UnsupportedVersion`],
     /// [`JournalError::WindowTooSmall`], and what the storage gives.
     pub fn open(
+        storage: S,
+        clock: C,
+        options: Options,
+        window: &mut [u8],
+    ) -> Result<(Self, Resumed), JournalError<S::Error>> {
+        Self::open_with(storage, clock, options, window, |_| ())
+    }
+
+    /// As [`Journal::open`], and tells of each entry of the context with its bookkeeping, newest first as
+    /// [`Journal::context`] does: who wants both need not read the log twice. `None` says that what was told so far is void.
+    pub fn open_with(
         mut storage: S,
         clock: C,
         options: Options,
         window: &mut [u8],
+        context: impl FnMut(Option<(Item, &Record)>),
     ) -> Result<(Self, Resumed), JournalError<S::Error>> {
         let length = storage.seek(SeekFrom::End(0))?;
         if length == 0 {
             return Err(JournalError::Empty);
         }
-        let (books, resumed) = read_books(&mut storage, window, options.limits, None)?;
+        let (books, resumed) = read_books(&mut storage, window, options.limits, None, context)?;
         let head = &books.head;
         if head.extent.is_some() && head.version != Some(FORMAT_VERSION) {
             return Err(JournalError::UnsupportedVersion(head.version));
@@ -73,13 +85,15 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     }
 }
 
-/// Reads the books back: those of the log's tip, or of the node `from` as if it were the tip.
+/// Reads the books back: those of the log's tip, or of the node `from` as if it were the tip. Tells of the context's entries.
 pub(super) fn read_books<R: Read + Seek>(
     source: &mut R,
     window: &mut [u8],
     limits: Limits,
     from: Option<&EntryId>,
+    mut context: impl FnMut(Option<(Item, &Record)>),
 ) -> Result<(Books, Resumed), JournalError<R::Error>> {
+    context(None);
     let mut replay = Reverse::new(&mut *source, window, limits)?;
     if let Some(id) = from {
         replay.from(id);
@@ -87,6 +101,7 @@ pub(super) fn read_books<R: Read + Seek>(
     let mut books = Books::new(replay.head().clone());
     while let Some(item) = replay.next()? {
         let record = replay.record();
+        context(Some((item, record)));
         if item.summary {
             books.summary_tokens = Some(estimate_tokens(record.summary_len));
             continue;
@@ -114,7 +129,8 @@ pub(super) fn read_books<R: Read + Seek>(
     let notes = *replay.notes();
     books.leaves |= notes.leaves > 0;
     books.unmarked = books.tip.is_some() && !replay.tip_is_marked();
-    if let (Some(id), Some(tip)) = (&books.tip, replay.tip())
+    if replay.tip_is_followed()
+        && let (Some(id), Some(tip)) = (&books.tip, replay.tip())
         && let Some(at) = shadow(source, window, limits, id, tip.start)?
     {
         return Err(JournalError::TipShadowed(at));

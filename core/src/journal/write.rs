@@ -3,8 +3,8 @@
 use super::{Journal, JournalError, Storage};
 use crate::{
     id::{EntryId, IdKind, Sequence},
-    json::scan::ScanErrorKind,
-    record::{Fault, Kind, LeafEntry, Limits, Record, RecordScanner},
+    json::{JsonWriter, WriteError, scan::ScanErrorKind},
+    record::{Fault, LeafEntry, Limits, LineWriter, Payload, Record, RecordScanner, position},
     time::Clock,
 };
 use embedded_io::{ErrorType, SeekFrom, Write};
@@ -151,100 +151,133 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     }
 }
 
-/// Reads a message record as it passes on to the storage, so that nothing is appended that could not be read back.
+/// Reads a payload as it passes on to the storage, so that nothing is appended that could not be read back. What stands
+/// around it is the journal's own and needs no check.
 ///
 /// From the first fault on nothing is passed on: what is refused never stands in the storage as a whole record, even
 /// where it cannot be cut off again.
-pub(super) struct Checked<'s, S> {
-    sink: &'s mut S,
+pub(super) struct Check {
     scanner: RecordScanner,
-    complete: bool,
+    /// Bytes of the record before the payload.
+    before: u64,
+    /// Bytes of the payload so far.
+    len: u64,
+    limit: u64,
     fault: Option<Fault>,
 }
 
-impl<'s, S: Write> Checked<'s, S> {
-    pub(super) fn new(sink: &'s mut S, limits: Limits) -> Self {
-        Checked {
-            sink,
-            scanner: RecordScanner::new(limits),
-            complete: false,
+/// Bytes of a record after its payload: `,"crc":"xxxxxxxx"}`.
+const AFTER_PAYLOAD: u64 = 18;
+
+impl Check {
+    pub(super) fn new(limits: Limits) -> Self {
+        Check {
+            scanner: RecordScanner::before_payload(limits),
+            before: 0,
+            len: 0,
+            limit: limits.record_bytes,
             fault: None,
         }
     }
 
-    fn check(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        let mut behind = bytes;
-        if !self.complete {
-            let fed = self.scanner.feed(bytes).map_err(|error| error.fault)?;
-            let (record, rest) = bytes.split_at_checked(fed.consumed).unwrap_or((bytes, &[]));
-            if let Some(at) = memchr::memchr2(b'\n', b'\r', record) {
-                // White space to JSON, the end of the line to readers (F29).
-                let byte = record.get(at).copied().unwrap_or(b'\n');
-                return Err(Fault::Json(ScanErrorKind::UnexpectedByte(byte)));
-            }
-            if !fed.complete {
-                return Ok(());
-            }
-            self.complete = true;
-            self.check_record()?;
-            behind = rest;
+    /// Writes the payload, checked. A fault ends the writing with some error.
+    pub(super) fn pass<P: Payload + ?Sized, W: Write>(
+        &mut self,
+        payload: &P,
+        json: &mut LineWriter<'_, W>,
+    ) -> Result<(), WriteError<W::Error>> {
+        self.before = position(json);
+        json.begin_raw()?;
+        let mut checked = JsonWriter::new(Checked {
+            check: self,
+            json: &mut *json,
+        });
+        let written = payload
+            .write_to(&mut checked)
+            .and_then(|()| checked.finish().map(|_| ()));
+        if written.is_ok() && self.fault.is_none() {
+            self.fault = self.conclude().err();
         }
-        if matches!(behind, b"" | b"\n") {
-            Ok(())
-        } else {
-            Err(Fault::TrailingBytes)
+        if self.fault.is_some() {
+            return Err(WriteError::WriteZero);
         }
+        written?;
+        json.end_raw()
     }
 
-    fn check_record(&self) -> Result<(), Fault> {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.len = self.len.saturating_add(bytes.len() as u64);
+        let record = self.before.saturating_add(self.len);
+        if record.saturating_add(AFTER_PAYLOAD) > self.limit {
+            return Err(Fault::TooLarge);
+        }
+        let fed = self.scanner.feed(bytes).map_err(|error| error.fault)?;
+        if fed.complete {
+            return Err(Fault::TrailingBytes);
+        }
+        if let Some(at) = memchr::memchr2(b'\n', b'\r', bytes) {
+            // White space to JSON, the end of the line to readers (F29).
+            let byte = bytes.get(at).copied().unwrap_or(b'\n');
+            return Err(Fault::Json(ScanErrorKind::UnexpectedByte(byte)));
+        }
+        Ok(())
+    }
+
+    /// The payload is over: it must have been one object.
+    fn conclude(&mut self) -> Result<(), Fault> {
+        let fed = self.scanner.feed(b"}").map_err(|error| error.fault)?;
+        if !fed.complete {
+            return Err(self.scanner.cut_off().fault);
+        }
         if self.scanner.beyond_double() {
             return Err(Fault::BeyondDouble);
         }
-        let record = self.scanner.record();
-        // The payload is one value: nothing stands between it and the checksum, `,"crc":"xxxxxxxx"}`.
-        let payload = record.message.payload;
-        let payload_end = payload.start.saturating_add(payload.len);
-        if record.kind == Kind::Message && payload_end.saturating_add(18) == record.len {
+        let payload = self.scanner.record().message.payload;
+        let read = RecordScanner::BEFORE_PAYLOAD.len() as u64;
+        if payload.start.saturating_add(payload.len) == read.saturating_add(self.len) {
             Ok(())
         } else {
             Err(Fault::TrailingBytes)
         }
     }
 
-    /// The bookkeeping of the record that was written.
-    pub(super) fn finish(mut self) -> Result<Record, Fault> {
-        match self.fault {
-            Some(fault) => Err(fault),
-            None if self.complete => Ok(self.scanner.record().clone()),
-            None => Err(self.scanner.cut_off().fault),
-        }
+    /// Why the payload was refused.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    /// The bookkeeping of the message that was written; nothing but the message's.
+    pub(super) fn record(&self) -> &Record {
+        self.scanner.record()
     }
 }
 
-impl<S: Write> ErrorType for Checked<'_, S> {
-    type Error = S::Error;
+/// Where a payload is written: checked, and on to the record's writer.
+struct Checked<'c, 'j, 'w, W> {
+    check: &'c mut Check,
+    json: &'j mut LineWriter<'w, W>,
 }
 
-impl<S: Write> Write for Checked<'_, S> {
-    fn write(&mut self, buf: &[u8]) -> Result<usize, S::Error> {
-        if self.fault.is_none() {
-            self.fault = self.check(buf).err();
+impl<W: Write> ErrorType for Checked<'_, '_, '_, W> {
+    type Error = W::Error;
+}
+
+impl<W: Write> Write for Checked<'_, '_, '_, W> {
+    fn write(&mut self, buf: &[u8]) -> Result<usize, W::Error> {
+        if self.check.fault.is_none() {
+            self.check.fault = self.check.take(buf).err();
         }
-        if self.fault.is_some() {
-            return Ok(buf.len());
+        if self.check.fault.is_some() {
+            return Ok(0);
         }
-        let mut rest = buf;
-        while !rest.is_empty() {
-            let taken = self.sink.write(rest)?;
-            if taken == 0 {
-                return Ok(0);
-            }
-            rest = rest.get(taken..).unwrap_or(&[]);
+        match self.json.raw_piece(buf) {
+            Ok(()) => Ok(buf.len()),
+            Err(WriteError::Io(error)) => Err(error),
+            Err(_) => Ok(0),
         }
-        Ok(buf.len())
     }
 
-    fn flush(&mut self) -> Result<(), S::Error> {
-        self.sink.flush()
+    fn flush(&mut self) -> Result<(), W::Error> {
+        Ok(())
     }
 }

@@ -64,6 +64,8 @@ pub(super) struct Fields {
     reported: bool,
     totals: Totals,
     totals_seen: u8,
+    /// Whoever feeds the record sums up its CRC.
+    pub(super) unsummed: bool,
     crc: Crc32,
     chunk_at: u64,
     crc_from: usize,
@@ -98,6 +100,7 @@ impl Fields {
             reported: true,
             totals: Totals::default(),
             totals_seen: 0,
+            unsummed: false,
             crc: Crc32::new(),
             chunk_at: 0,
             crc_from: 0,
@@ -118,7 +121,9 @@ impl Fields {
 
     /// Takes the rest of a chunk into the checksum; `taken` are the bytes of it that belong to the record.
     pub(super) fn end_chunk(&mut self, taken: &[u8]) {
-        self.crc.update(taken.get(self.crc_from..).unwrap_or(&[]));
+        if !self.unsummed {
+            self.crc.update(taken.get(self.crc_from..).unwrap_or(&[]));
+        }
         self.crc_from = 0;
         self.chunk_at = self.chunk_at.saturating_add(taken.len() as u64);
     }

@@ -9,7 +9,7 @@ use crate::{
 use embedded_io::{ErrorType, Write};
 
 /// Passes bytes on and keeps their checksum and number.
-pub(super) struct Counting<'w, W> {
+pub(crate) struct Counting<'w, W> {
     sink: &'w mut W,
     crc: Crc32,
     written: u64,
@@ -32,7 +32,13 @@ impl<W: Write> Write for Counting<'_, W> {
     }
 }
 
-pub(super) type LineWriter<'w, W> = JsonWriter<Counting<'w, W>>;
+/// Writes a record's members.
+pub(crate) type LineWriter<'w, W> = JsonWriter<Counting<'w, W>>;
+
+/// Bytes of the record that were written so far.
+pub(crate) fn position<W: Write>(json: &LineWriter<'_, W>) -> u64 {
+    json.sink().written.saturating_add(json.gathered() as u64)
+}
 
 /// Writes a record and its line end; `members` writes the members. Gives the record's length, line end not counted.
 pub(super) fn write_record<W: Write>(

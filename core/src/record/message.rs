@@ -1,6 +1,6 @@
 //! The message record, and what can be its payload (F7, F29).
 
-use super::line::{optional, text, write_record};
+use super::line::{LineWriter, optional, text, write_record};
 use crate::{
     id::EntryId,
     json::{JsonWriter, WriteError, write::JsonWriteError},
@@ -55,13 +55,22 @@ pub struct MessageEntry<'a, P: ?Sized> {
 impl<P: Payload + ?Sized> MessageEntry<'_, P> {
     /// Writes the record and its line end; gives the record's length in bytes.
     pub fn encode<W: Write>(&self, sink: &mut W) -> Result<u64, WriteError<W::Error>> {
+        self.encode_with(sink, |json| self.message.write_to(json))
+    }
+
+    /// The same, with the payload written by `payload`.
+    pub(crate) fn encode_with<W: Write>(
+        &self,
+        sink: &mut W,
+        payload: impl FnOnce(&mut LineWriter<'_, W>) -> Result<(), WriteError<W::Error>>,
+    ) -> Result<u64, WriteError<W::Error>> {
         write_record(sink, |json| {
             text(json, "type", "message")?;
             text(json, "id", self.id.as_str())?;
             optional(json, "parent_id", self.parent_id.map(EntryId::as_str))?;
             text(json, "timestamp", self.timestamp.format(&mut [0; 24]))?;
             json.key("message")?;
-            self.message.write_to(json)
+            payload(json)
         })
     }
 }

@@ -42,6 +42,22 @@ impl RecordScanner {
         }
     }
 
+    /// What [`RecordScanner::before_payload`] has read.
+    pub(crate) const BEFORE_PAYLOAD: &[u8] = br#"{"type":"message","id":"","message":"#;
+
+    /// A scanner for a payload alone: it has read a message record up to its payload, and sums up no CRC. `}` ends the record.
+    pub(crate) fn before_payload(limits: Limits) -> Self {
+        let limits = Limits {
+            record_bytes: u64::MAX,
+            ..limits
+        };
+        let mut scanner = Self::new(limits);
+        scanner.fields.unsummed = true;
+        // It is a record's beginning, so nothing is wrong with it, unless nothing may be nested: then no payload is right.
+        let _ = scanner.feed(Self::BEFORE_PAYLOAD);
+        scanner
+    }
+
     /// Takes the next bytes. When the record is complete, [`RecordScanner::record`] holds its bookkeeping;
     /// the bytes after `consumed` are not part of it. After an error the scanner is spent.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<Fed, RecordError> {

@@ -1,6 +1,7 @@
 //! Records backwards: the events of [`Records`](super::Records), in the opposite order.
 //!
 //! A line that fits the window is read once; a longer one twice (once back for its start, once on for its records).
+//! One in which no record can end, such as a torn tail, is read once and not scanned, whatever its length.
 
 use super::{ReplayError, Window};
 use crate::{
@@ -9,6 +10,10 @@ use crate::{
     recovery::{Framer, MAX_SALVAGED, Signal},
 };
 use embedded_io::{Read, Seek, SeekFrom};
+use memchr::memmem::Finder;
+
+/// Where a record in a damaged line ends, if it is not at the line's end: directly before another one (F22).
+const FUSED: &[u8; 10] = b"}{\"type\":\"";
 
 /// A place that [`Backward`] can go back to: just after a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,12 +153,20 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
     /// Finds out what the line that ends at `line_end` holds, and moves before it.
     fn load_line(&mut self) -> Result<(), ReplayError<R::Error>> {
         let end = self.line_end;
-        let start = self.find_line_start(end)?;
+        self.show_end(end)?;
+        let ending = self.ending(end);
+        let (start, records) = self.find_line_start(end, ending)?;
         self.present_end = end;
         self.line_start = start;
         self.line_end = start;
-        self.framer = Framer::new(self.limits, start, self.line_number(start));
         self.scanned = false;
+        if !records {
+            self.corrupt = ending == Ending::Broken { terminated: true };
+            self.torn = !self.corrupt;
+            self.torn_start = start;
+            return Ok(());
+        }
+        self.framer = Framer::new(self.limits, start, self.line_number(start));
         while let Some(signal) = self.frame(end)? {
             match signal {
                 Signal::Record => {
@@ -208,32 +221,77 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
         }
     }
 
-    /// Offset of the first byte of the line that ends at `end` (after its line end, where it has one).
-    fn find_line_start(&mut self, end: u64) -> Result<u64, ReplayError<R::Error>> {
+    /// Makes sure that the window has what stands before `end`, which is not 0.
+    fn show_end(&mut self, end: u64) -> Result<(), ReplayError<R::Error>> {
         if end <= self.window.at || end > self.window.end() {
             self.window.read_before(&mut self.source, 0, end)?;
         }
+        Ok(())
+    }
+
+    /// How the line that ends at `end` ends, as far as the window shows it.
+    fn ending(&self, end: u64) -> Ending {
+        let shown = self.window.slice(self.window.at, end);
+        let (text, terminated) = match shown.split_last() {
+            Some((b'\n', text)) => (text, true),
+            _ => (shown, false),
+        };
+        let mut last = text.iter().rev();
+        match last.find(|byte| !matches!(byte, b' ' | b'\t' | b'\r')) {
+            None | Some(b'\n' | b'}') => Ending::Whole,
+            Some(_) => Ending::Broken { terminated },
+        }
+    }
+
+    /// Offset of the first byte of the line that ends at `end` (after its line end, where it has one), and whether there
+    /// may be records on it.
+    fn find_line_start(
+        &mut self,
+        end: u64,
+        ending: Ending,
+    ) -> Result<(u64, bool), ReplayError<R::Error>> {
+        let mut records = ending == Ending::Whole;
+        let fused = (!records).then(|| Finder::new(FUSED));
         // The line's own end is not looked at.
         let mut before = end.saturating_sub(1);
         loop {
             let searched = self.window.slice(self.window.at, before);
-            if let Some(index) = memchr::memrchr(b'\n', searched) {
-                let start = self.window.at.saturating_add(index as u64);
-                return Ok(start.saturating_add(1));
+            let newline = memchr::memrchr(b'\n', searched);
+            let start = match newline {
+                Some(index) => self
+                    .window
+                    .at
+                    .saturating_add(index as u64)
+                    .saturating_add(1),
+                None => self.window.at,
+            };
+            if let Some(fused) = &fused {
+                records |= fused.find(self.window.slice(start, end)).is_some();
             }
-            if self.window.at == 0 {
-                return Ok(0);
+            if newline.is_some() || start == 0 {
+                return Ok((start, records));
             }
             let to = if self.window.end() > end {
                 // What lies after the line makes room for what lies before.
                 end
             } else {
                 before = before.min(self.window.at);
-                before
+                // What is sought may lie across.
+                let across = if records { 0 } else { FUSED.len() as u64 };
+                end.min(before.saturating_add(across))
             };
             self.window.read_before(&mut self.source, 0, to)?;
         }
     }
+}
+
+/// How a line ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// As a record does, or with white space only.
+    Whole,
+    /// As no record does: if there are records on the line, they are [`FUSED`] with what follows them (F22).
+    Broken { terminated: bool },
 }
 
 /// Offset of the first byte before `end` that is not white space.
@@ -277,3 +335,7 @@ pub(crate) fn nearest_node<R: Read + Seek>(
     }
     Ok(None)
 }
+
+#[cfg(test)]
+#[path = "backward_tests.rs"]
+mod tests;

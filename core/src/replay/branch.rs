@@ -108,6 +108,8 @@ pub struct Branch<'b, R> {
     pub(super) quiet: bool,
     /// A leaf led to the tip.
     marked: bool,
+    /// Nodes met until the tip was told.
+    nodes_to_tip: u32,
     watch: Watch,
 }
 
@@ -133,6 +135,7 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
             base: None,
             quiet: false,
             marked: false,
+            nodes_to_tip: 0,
             watch: Watch::default(),
         })
     }
@@ -161,6 +164,11 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
     /// A leaf led to the tip.
     pub(super) fn tip_is_marked(&self) -> bool {
         self.marked
+    }
+
+    /// Other nodes stand after the tip, perhaps.
+    pub(super) fn tip_is_followed(&self) -> bool {
+        self.nodes_to_tip > 1
     }
 
     /// The bookkeeping of the node that was told last.
@@ -252,6 +260,9 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
                         self.notes.leaves = self.notes.leaves.saturating_add(leaf);
                     }
                     if record.is_node() {
+                        if self.lowest_link == u64::MAX {
+                            self.nodes_to_tip = self.nodes_to_tip.saturating_add(1);
+                        }
                         self.watch.see(record.id.as_ref(), extent.start);
                     }
                 }

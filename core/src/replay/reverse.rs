@@ -142,6 +142,11 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
         self.branch.tip_is_marked()
     }
 
+    /// Other nodes stand after the tip, perhaps: one of them may bear its id.
+    pub(crate) fn tip_is_followed(&self) -> bool {
+        self.branch.tip_is_followed()
+    }
+
     /// The header's bookkeeping.
     pub fn head(&self) -> &Head {
         self.branch.head()

@@ -159,3 +159,35 @@ fn bad_payloads_change_nothing() {
     session.append(&Verbatim(say("a").as_bytes())).unwrap();
     assert!(fs::read(session.path()).unwrap().len() > before.len());
 }
+
+/// Opening finds the context's places, and reads texts many at a time; afterwards they are looked up anew.
+#[test]
+fn a_context_is_the_same_however_its_entries_are_found() {
+    let (_dir, store) = store();
+    let mut session = new(&store);
+    // Some fit the window, some do not.
+    for n in 0..40 {
+        let text = format!("{n} {}", "x".repeat(n * 97 % 13 * 7_000));
+        session.append(&Verbatim(say(&text).as_bytes())).unwrap();
+    }
+    session.end_turn().unwrap();
+    let plan = session
+        .plan(Reason::Manual, Keep::LastMessages(30))
+        .unwrap();
+    session.commit(&plan, "sum").unwrap();
+    session.append(&Verbatim(say("later").as_bytes())).unwrap();
+    session.end_turn().unwrap();
+    let text = |session: &mut Session| format!("{:?}", session.context().unwrap());
+    let written = text(&mut session);
+    let path = session.path().to_owned();
+    drop(session);
+    let mut again = Session::open(&path, Options::default()).unwrap();
+    assert_eq!(text(&mut again), written);
+    assert_eq!(text(&mut again), written);
+    again.append(&Verbatim(say("last").as_bytes())).unwrap();
+    assert!(text(&mut again).contains("last"));
+    again.abandon_turn();
+    assert_eq!(text(&mut again), written);
+    again.sync().unwrap();
+    assert_eq!(text(&mut again), written);
+}

@@ -175,9 +175,9 @@ fn lists_newest_first_and_broken_ones_too() {
 fn what_cannot_be_read_is_listed_as_such() {
     let f = fixture();
     put(&f.store, "a", HEADER, 7);
-    let (id, entry) = f.store.entries().unwrap().remove(0);
+    let entry = list::entries(f.store.dir()).unwrap().remove(0);
     let error = Error::io("x", "open")(io::ErrorKind::PermissionDenied.into());
-    let info = SessionInfo::unreadable(&entry, id, &error);
+    let info = list::unreadable(entry.path, entry.id, &error);
     assert_eq!(
         info.header,
         Err(HeaderFault::Unreadable("permission denied".into()))

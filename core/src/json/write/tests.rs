@@ -185,18 +185,19 @@ fn small_pieces_reach_the_sink_together_and_long_runs_directly() {
 
     let mut w = JsonWriter::new(Sizes(vec![]));
     w.begin_array().unwrap();
-    for _ in 0..31 {
+    for _ in 0..SCRATCH / 2 - 1 {
         w.u64(1).unwrap();
     }
-    assert!(w.sink().0.is_empty(), "62 bytes fit");
+    assert!(w.sink().0.is_empty(), "all but two bytes");
     w.end_array().unwrap();
-    assert!(w.sink().0.is_empty(), "63 bytes fit");
+    assert!(w.sink().0.is_empty(), "all but one byte");
     w.flush_scratch().unwrap();
     w.flush_scratch().unwrap();
-    assert_eq!(w.sink().0, [63]);
+    assert_eq!(w.sink().0, [SCRATCH - 1]);
     w.string(&"x".repeat(SCRATCH)).unwrap();
     w.string(&"x".repeat(5000)).unwrap();
-    assert_eq!(w.finish().unwrap().0, [63, 2, 64, 3, 5000, 1]);
+    let sizes = [SCRATCH - 1, 2, SCRATCH, 3, 5000, 1];
+    assert_eq!(w.finish().unwrap().0, sizes);
 }
 
 fn document<W: Write>(w: &mut JsonWriter<W>) -> Result<(), WriteError<W::Error>> {

@@ -1,8 +1,13 @@
 //! The only place that prints: data to standard output, words to standard error.
 
+mod progress;
+
 use crate::args::ColorWish;
 use crate::failure::{Failure, OutputError, USAGE};
 use crate::render::Styles;
+use indicatif::ProgressBar;
+use progress::Beside;
+pub(crate) use progress::Progress;
 use serde::Serialize;
 use sessionlog::sanitize;
 use std::ffi::OsString;
@@ -18,6 +23,8 @@ pub(crate) struct Output {
     out: BufWriter<Box<dyn Write>>,
     words: Box<dyn Write>,
     word_styles: Styles,
+    /// Hidden but for long work.
+    bar: ProgressBar,
     /// How results are coloured.
     pub(crate) styles: Styles,
     /// Results are for a machine.
@@ -40,11 +47,20 @@ impl Output {
         };
         let colored = wants_color(color, &stdout);
         let words_colored = wants_color(color, &stderr);
+        let bar = ProgressBar::hidden();
+        let watched = stderr.is_terminal();
+        let stream = |stream, terminal| -> Box<dyn Write> {
+            match terminal && watched {
+                true => Box::new(Beside::new(&bar, stream)),
+                false => stream,
+            }
+        };
         Self {
-            out: BufWriter::with_capacity(1 << 16, ansi(stdout, colored)),
-            words: ansi(stderr, words_colored),
+            out: BufWriter::with_capacity(1 << 16, stream(ansi(stdout, colored), terminal)),
+            words: stream(ansi(stderr, words_colored), true),
             word_styles: Styles::new(words_colored),
             styles: Styles::new(colored),
+            bar,
             json,
             terminal,
             width: width.unwrap_or(DEFAULT_WIDTH).max(20),
@@ -80,6 +96,11 @@ impl Output {
             text.into()
         };
         self.render(|out, _| out.write_all(shown.as_bytes()))
+    }
+
+    /// Shows how far long work is, for as long as the answer lives: `what` is done to sessions of `total` bytes, if that is known.
+    pub(crate) fn progress(&self, what: &'static str, total: Option<u64>) -> Progress {
+        Progress::begin(&self.bar, what, total)
     }
 
     /// Hands over what was written so far: before waiting for input, and when a promise is made with it.
@@ -244,6 +265,7 @@ mod tests {
             out: BufWriter::new(Box::new(out)),
             words: Box::new(words.clone()),
             word_styles: Styles::new(false),
+            bar: ProgressBar::hidden(),
             styles: Styles::new(false),
             json: false,
             terminal,

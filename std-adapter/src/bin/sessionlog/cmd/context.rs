@@ -14,7 +14,7 @@ use sessionlog_core::UsageTotals;
 
 pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), Failure> {
     if out.json {
-        let log = super::read_silently(&args.session, args.redact, global)?;
+        let log = super::read_silently(&args.session, args.redact, global, out)?;
         return json(&log, &log.context(), out);
     }
     let log = super::read(&args.session, args.redact, global, out)?;

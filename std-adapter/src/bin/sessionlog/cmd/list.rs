@@ -30,7 +30,9 @@ struct Line<'a> {
 
 pub(crate) fn run(global: &Global, out: &mut Output) -> Result<(), Failure> {
     let store = super::existing_store(global)?;
+    let progress = out.progress("Reading the sessions' heads:", None);
     let sessions = store.list()?;
+    drop(progress);
     if out.json {
         return sessions.iter().try_for_each(|info| out.json(&line(info)));
     }

@@ -105,7 +105,7 @@ fn read(
     global: &Global,
     out: &mut Output,
 ) -> Result<SessionLog, Failure> {
-    let log = read_silently(spec, redact, global)?;
+    let log = read_silently(spec, redact, global, out)?;
     let found = log.problem_count() + log.warning_count();
     let mut told = 0;
     for problem in damage(&log).into_iter().take(MAX_REMARKS) {
@@ -122,12 +122,24 @@ fn read(
     Ok(log)
 }
 
-fn read_silently(spec: &Spec, redact: Redact, global: &Global) -> Result<SessionLog, Failure> {
-    let log = SessionLog::open(find(&spec.session, global)?)?;
+fn read_silently(
+    spec: &Spec,
+    redact: Redact,
+    global: &Global,
+    out: &Output,
+) -> Result<SessionLog, Failure> {
+    let path = find(&spec.session, global)?;
+    let _progress = out.progress("Reading", file_bytes(&path));
+    let log = SessionLog::open(path)?;
     Ok(match redact.redact {
         true => redact::redacted(&log)?,
         false => log,
     })
+}
+
+/// How long a file is, if the system tells.
+fn file_bytes(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().map(|there| there.len())
 }
 
 /// What is wrong with a session, and what had to be interpreted, in file order.

@@ -12,6 +12,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+const CHECKING: &str = "Checking";
+
 /// A line of `verify --json`.
 #[derive(Serialize)]
 struct Line<'a> {
@@ -62,6 +64,8 @@ pub(crate) fn run(args: &Verify, global: &Global, out: &mut Output) -> Result<()
             dir if dir.is_dir() => directory(dir, args.skipped, out)?,
             _ => {
                 let found = super::find(spec, global);
+                let bytes = found.as_ref().ok().and_then(|path| super::file_bytes(path));
+                let _progress = out.progress(CHECKING, bytes);
                 one(spec, found, out)?
             }
         };
@@ -84,6 +88,11 @@ fn directory(dir: &Path, tell_skipped: bool, out: &mut Output) -> Result<bool, F
         paths.push((path, named && file));
     }
     paths.sort();
+    let sessions = paths.iter().filter(|(_, session)| *session);
+    let bytes = sessions
+        .filter_map(|(path, _)| super::file_bytes(path))
+        .sum();
+    let progress = out.progress(CHECKING, Some(bytes));
     let (mut checked, mut wrong) = (0, 0);
     for (path, session) in paths {
         if session {
@@ -96,6 +105,7 @@ fn directory(dir: &Path, tell_skipped: bool, out: &mut Output) -> Result<bool, F
             ));
         }
     }
+    drop(progress);
     let sessions = count(checked, "session", "sessions");
     let found = match (checked, wrong) {
         (0, _) => "no session's file (*.jsonl) is in it".to_owned(),
