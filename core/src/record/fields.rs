@@ -504,6 +504,13 @@ fn set_total(totals: &mut UsageTotals, count: Count, n: u64) {
 }
 
 impl Sink for Fields {
+    #[inline]
+    fn key(&mut self, name: &[u8], depth: u16) {
+        if let Some(slot) = self.path.get_mut(usize::from(depth)) {
+            *slot = Key::of(name);
+        }
+    }
+
     fn key_begin(&mut self, depth: u16) {
         if usize::from(depth) <= DEEPEST {
             self.hold(Hold::Key);
@@ -548,20 +555,30 @@ impl Sink for Fields {
         }
     }
 
+    #[inline]
     fn text(&mut self, bytes: &[u8]) {
-        let len = bytes.len() as u64;
         match self.hold {
-            Hold::Nothing => {}
             Hold::Key | Hold::Value => {
                 self.overflow |= self.held.extend_from_slice(bytes).is_err();
             }
             Hold::Hash => self.hash.update(bytes),
-            Hold::Text => {
-                let message = &mut self.record.message;
-                message.text_len = message.text_len.saturating_add(len);
-            }
-            Hold::Summary => self.record.summary_len = self.record.summary_len.saturating_add(len),
+            Hold::Nothing | Hold::Text | Hold::Summary => self.pass(bytes.len()),
         }
+    }
+
+    #[inline]
+    fn wants_text(&self) -> bool {
+        matches!(self.hold, Hold::Key | Hold::Value | Hold::Hash)
+    }
+
+    #[inline]
+    fn pass(&mut self, bytes: usize) {
+        let len = match self.hold {
+            Hold::Text => &mut self.record.message.text_len,
+            Hold::Summary => &mut self.record.summary_len,
+            Hold::Nothing | Hold::Key | Hold::Value | Hold::Hash => return,
+        };
+        *len = len.saturating_add(bytes as u64);
     }
 
     fn end(&mut self, kind: ValueKind, depth: u16, at: u64) {
