@@ -163,10 +163,10 @@ enum State {
     AfterValue,
     Text,
     Escape,
-    Hex(u8),
+    Hex,
     LowBackslash,
     LowU,
-    Word(Word, u8),
+    Word,
     Minus,
     Zero,
     Integer,
@@ -254,6 +254,9 @@ pub struct Scanner {
     utf8: Utf8Pieces,
     hex: u16,
     lead: u16,
+    word: Word,
+    /// Digits seen of an escape, or letters of a word.
+    seen: u8,
     number: Number,
     beyond_double: bool,
 }
@@ -275,6 +278,8 @@ impl Scanner {
             utf8: Utf8Pieces::default(),
             hex: 0,
             lead: 0,
+            word: Word::Null,
+            seen: 0,
             number: Number::default(),
             beyond_double: false,
         }
@@ -387,11 +392,11 @@ impl Scanner {
             }
             State::ObjectFirst | State::Key | State::Colon if is_space(byte) => input.skip(1),
             State::ObjectFirst | State::Key | State::Colon => return unexpected,
-            State::Escape | State::Hex(_) | State::LowBackslash | State::LowU => {
+            State::Escape | State::Hex | State::LowBackslash | State::LowU => {
                 self.escape(byte, sink)?;
                 input.skip(1);
             }
-            State::Word(word, seen) => return self.word_byte(word, seen, byte, input, sink),
+            State::Word => return self.word_byte(byte, input, sink),
             State::Text | State::Done => {}
             _ => return self.number_byte(byte, input, sink),
         }
@@ -467,7 +472,7 @@ impl Scanner {
         }
         sink.begin(kind, self.depth, input.offset());
         input.skip(1);
-        self.in_object = kind == ValueKind::Object;
+        self.in_object = matches!(kind, ValueKind::Object);
         let bit = 1u64 << (self.depth % 64);
         if let Some(word) = self.objects.get_mut(usize::from(self.depth / 64)) {
             *word = if self.in_object {
@@ -510,8 +515,11 @@ impl Scanner {
         }
         loop {
             if input.index >= next_bulk {
-                let passed = pass(input.rest());
-                self.utf8(input, passed.len, passed.high)?;
+                let passed = pass(input.rest(), &mut self.utf8);
+                input.skip(passed.len);
+                if passed.invalid {
+                    return Err(ScanErrorKind::InvalidUtf8);
+                }
                 sink.pass(passed.len.wrapping_sub(passed.escapes));
                 // What stopped it lies in the block that follows.
                 next_bulk = input.index.saturating_add(BULK);
@@ -601,37 +609,34 @@ impl Scanner {
         match (self.state, byte) {
             (State::Escape, b'u') => {
                 self.lead = 0;
-                self.hex = 0;
-                self.state = State::Hex(0);
+                self.begin_hex();
             }
             (State::Escape, _) => {
                 let plain = unescaped(byte).ok_or(ScanErrorKind::InvalidEscape)?;
                 sink.text(&[plain]);
                 self.state = State::Text;
             }
-            (State::Hex(seen), _) => return self.hex_digit(seen, byte, sink),
+            (State::Hex, _) => return self.hex_digit(byte, sink),
             (State::LowBackslash, b'\\') => self.state = State::LowU,
-            (State::LowU, b'u') => {
-                self.hex = 0;
-                self.state = State::Hex(0);
-            }
+            (State::LowU, b'u') => self.begin_hex(),
             _ => return Err(ScanErrorKind::LoneSurrogate),
         }
         Ok(())
     }
 
-    fn hex_digit<S: Sink>(
-        &mut self,
-        seen: u8,
-        byte: u8,
-        sink: &mut S,
-    ) -> Result<(), ScanErrorKind> {
+    fn begin_hex(&mut self) {
+        self.hex = 0;
+        self.seen = 0;
+        self.state = State::Hex;
+    }
+
+    fn hex_digit<S: Sink>(&mut self, byte: u8, sink: &mut S) -> Result<(), ScanErrorKind> {
         let Some(digit) = char::from(byte).to_digit(16) else {
             return Err(ScanErrorKind::InvalidEscape);
         };
         self.hex = (self.hex << 4) | digit as u16;
-        if seen < 3 {
-            self.state = State::Hex(seen.saturating_add(1));
+        self.seen = self.seen.saturating_add(1);
+        if self.seen < 4 {
             return Ok(());
         }
         let unit = self.hex;
@@ -662,24 +667,25 @@ impl Scanner {
             self.end_value(word.kind(), input.offset(), sink);
         } else {
             input.skip(1);
-            self.state = State::Word(word, 1);
+            self.word = word;
+            self.seen = 1;
+            self.state = State::Word;
         }
     }
 
     fn word_byte<S: Sink>(
         &mut self,
-        word: Word,
-        seen: u8,
         byte: u8,
         input: &mut Input<'_>,
         sink: &mut S,
     ) -> Result<(), ScanErrorKind> {
-        let left = word.text().get(usize::from(seen)..).unwrap_or(&[]);
+        let word = self.word;
+        let left = word.text().get(usize::from(self.seen)..).unwrap_or(&[]);
         if left.first() != Some(&byte) {
             return Err(ScanErrorKind::UnexpectedByte(byte));
         }
         input.skip(1);
-        self.state = State::Word(word, seen.saturating_add(1));
+        self.seen = self.seen.saturating_add(1);
         if left.len() == 1 {
             self.end_value(word.kind(), input.offset(), sink);
         }

@@ -77,7 +77,7 @@ pub(crate) const BULK: usize = 64;
 /// Long strings whose text nobody wants: sixty-four bytes at once, whatever is escaped in them.
 #[cfg(feature = "fast")]
 mod bulk {
-    use super::{BULK, Passed};
+    use super::{BULK, Passed, Utf8Pieces};
     use wide::u8x16;
 
     /// The bits of even places.
@@ -85,9 +85,10 @@ mod bulk {
 
     /// Passes over whole blocks of string content, up to the string's end, and stops before a block that has to be looked
     /// at closely: with a control character, or with an escape that is not one of the usual.
-    pub(crate) fn pass(bytes: &[u8]) -> Passed {
+    pub(crate) fn pass(bytes: &[u8], utf8: &mut Utf8Pieces) -> Passed {
         let mut passed = Passed::default();
         let mut escaped_next = 0;
+        let mut unchecked = Unchecked::new(utf8);
         for block in bytes.as_chunks::<BULK>().0 {
             let marks = Marks::of(block);
             let introducers = introducers(marks.slashes & !escaped_next);
@@ -98,17 +99,55 @@ mod bulk {
             if marks.control || escaped & inside & !marks.usual != 0 {
                 break;
             }
-            passed.high |= marks.high;
-            passed.escapes = passed.escapes.wrapping_add((escaped & inside).count_ones() as usize);
-            passed.len = passed.len.wrapping_add(ends.trailing_zeros() as usize);
-            if ends != 0 {
-                return passed;
+            if marks.high {
+                unchecked.from = unchecked.from.min(passed.len);
+            } else if unchecked.from < passed.len
+                && let Err(wrong) = unchecked.check(bytes, passed.len)
+            {
+                return Passed::invalid(wrong);
             }
+            passed.escapes = passed
+                .escapes
+                .wrapping_add((escaped & inside).count_ones() as usize);
+            passed.len = passed.len.wrapping_add(ends.trailing_zeros() as usize);
             escaped_next = introducers >> 63;
+            if ends != 0 {
+                escaped_next = 0;
+                break;
+            }
         }
         // A backslash at the end is left to be read with what it introduces.
         passed.len = passed.len.wrapping_sub(escaped_next as usize);
-        passed
+        match unchecked.check(bytes, passed.len) {
+            Ok(()) => passed,
+            Err(wrong) => Passed::invalid(wrong),
+        }
+    }
+
+    /// Where the bytes begin that are to be checked for UTF-8: blocks of ASCII need not be.
+    struct Unchecked<'u> {
+        utf8: &'u mut Utf8Pieces,
+        from: usize,
+    }
+
+    impl<'u> Unchecked<'u> {
+        fn new(utf8: &'u mut Utf8Pieces) -> Self {
+            let from = if utf8.is_whole() { usize::MAX } else { 0 };
+            Unchecked { utf8, from }
+        }
+
+        /// Checks the bytes up to index `to`. An error is as that of [`Utf8Pieces::check`].
+        fn check(&mut self, bytes: &[u8], to: usize) -> Result<(), usize> {
+            let Some(piece) = bytes.get(self.from..to) else {
+                return Ok(());
+            };
+            let checked = self.utf8.check(piece);
+            let from = core::mem::replace(&mut self.from, usize::MAX);
+            if !self.utf8.is_whole() {
+                self.from = to;
+            }
+            checked.map_err(|wrong| from.wrapping_add(wrong))
+        }
     }
 
     /// Which of these backslashes introduce an escape: in each run the first, the third and so on.
@@ -162,7 +201,7 @@ mod bulk {
 /// Without vector registers nothing is gained.
 #[cfg(not(feature = "fast"))]
 mod bulk {
-    pub(crate) fn pass(_: &[u8]) -> super::Passed {
+    pub(crate) fn pass(_: &[u8], _: &mut super::Utf8Pieces) -> super::Passed {
         super::Passed::default()
     }
 }
@@ -176,8 +215,19 @@ pub(crate) struct Passed {
     pub(crate) len: usize,
     /// Escapes among them, of two bytes each.
     pub(crate) escapes: usize,
-    /// Some may not be ASCII: not checked for UTF-8 here.
-    pub(crate) high: bool,
+    /// They are followed by what is no UTF-8: an index as [`Utf8Pieces::check`] gives it.
+    pub(crate) invalid: bool,
+}
+
+impl Passed {
+    #[cfg(feature = "fast")]
+    fn invalid(at: usize) -> Self {
+        Passed {
+            len: at,
+            escapes: 0,
+            invalid: true,
+        }
+    }
 }
 
 /// Eight bytes at once, in a general register.
