@@ -579,12 +579,7 @@ impl Scanner {
 
     /// Takes `len` bytes of a string, of which some may not be ASCII if `high`.
     #[inline(always)]
-    fn utf8(
-        &mut self,
-        input: &mut Input<'_>,
-        len: usize,
-        high: bool,
-    ) -> Result<(), ScanErrorKind> {
+    fn utf8(&mut self, input: &mut Input<'_>, len: usize, high: bool) -> Result<(), ScanErrorKind> {
         if high || !self.utf8.is_whole() {
             let run = input.rest().get(..len).unwrap_or(&[]);
             if let Err(wrong) = self.utf8.check(run) {
