@@ -295,7 +295,7 @@ fn counted(bytes: &[u8], wants: bool, step: usize) -> Result<(usize, u64), ScanE
 
 #[test]
 fn what_is_wrong_at_the_border_of_two_blocks() {
-    let wrong: [&[u8]; 6] = [b"\xe5\xae", b"\xc3", b"\xff", b"\\x", b"\x01", b"\\u12"];
+    let wrong: [&[u8]; 6] = [b"\xe5\xae", b"\xc3", b"\xff", b"\\x", b"\x01", b"\\u1x"];
     for wrong in wrong {
         for before in 0..140 {
             for filling in ["a", "é"] {
