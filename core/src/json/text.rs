@@ -100,10 +100,8 @@ mod bulk {
                 break;
             }
             if marks.high {
-                unchecked.from = unchecked.from.min(passed.len);
-            } else if unchecked.from < passed.len
-                && let Err(wrong) = unchecked.check(bytes, passed.len)
-            {
+                unchecked.add(passed.len, highs(block) & inside);
+            } else if let Err(wrong) = unchecked.check(bytes, passed.len.wrapping_add(1)) {
                 return Passed::invalid(wrong);
             }
             passed.escapes = passed
@@ -124,30 +122,67 @@ mod bulk {
         }
     }
 
-    /// Where the bytes begin that are to be checked for UTF-8: blocks of ASCII need not be.
+    /// The bytes that are still to be checked for UTF-8: from the first that is not ASCII to the last, block after block.
     struct Unchecked<'u> {
         utf8: &'u mut Utf8Pieces,
         from: usize,
+        to: usize,
     }
 
     impl<'u> Unchecked<'u> {
         fn new(utf8: &'u mut Utf8Pieces) -> Self {
-            let from = if utf8.is_whole() { usize::MAX } else { 0 };
-            Unchecked { utf8, from }
+            let mut unchecked = Unchecked {
+                utf8,
+                from: 0,
+                to: 0,
+            };
+            unchecked.go_on_at(0);
+            unchecked
         }
 
-        /// Checks the bytes up to index `to`. An error is as that of [`Utf8Pieces::check`].
-        fn check(&mut self, bytes: &[u8], to: usize) -> Result<(), usize> {
-            let Some(piece) = bytes.get(self.from..to) else {
-                return Ok(());
-            };
-            let checked = self.utf8.check(piece);
-            let from = core::mem::replace(&mut self.from, usize::MAX);
-            if !self.utf8.is_whole() {
-                self.from = to;
-            }
-            checked.map_err(|wrong| from.wrapping_add(wrong))
+        /// All before this index is checked. What follows a character that is not whole is its next byte, or wrong.
+        fn go_on_at(&mut self, at: usize) {
+            let open = usize::from(!self.utf8.is_whole());
+            (self.from, self.to) = (at, at.wrapping_add(open));
         }
+
+        /// Adds the bytes of a block at index `at`: a bit for each that is not ASCII.
+        fn add(&mut self, at: usize, highs: u64) {
+            if highs == 0 {
+                return;
+            }
+            if self.from == self.to {
+                self.from = at.wrapping_add(highs.trailing_zeros() as usize);
+            }
+            let after = u64::BITS.wrapping_sub(highs.leading_zeros());
+            self.to = at.wrapping_add(after as usize);
+        }
+
+        /// Checks them, as far as they lie before index `end`. An error is as that of [`Utf8Pieces::check`].
+        #[inline(always)]
+        fn check(&mut self, bytes: &[u8], end: usize) -> Result<(), usize> {
+            while self.from < self.to.min(end) {
+                self.check_some(bytes, end)?;
+            }
+            Ok(())
+        }
+
+        fn check_some(&mut self, bytes: &[u8], end: usize) -> Result<(), usize> {
+            let to = self.to.min(end);
+            let piece = bytes.get(self.from..to).unwrap_or(&[]);
+            let checked = self.utf8.check(piece);
+            checked.map_err(|wrong| self.from.wrapping_add(wrong))?;
+            self.go_on_at(to);
+            Ok(())
+        }
+    }
+
+    /// A bit for each byte that is not ASCII.
+    fn highs(block: &[u8; BULK]) -> u64 {
+        let parts = block.as_chunks::<16>().0.iter().zip([0, 16, 32, 48]);
+        parts.fold(0, |bits, (part, shift)| {
+            bits | u64::from(u8x16::new(*part).to_bitmask()) << shift
+        })
     }
 
     /// Which of these backslashes introduce an escape: in each run the first, the third and so on.
