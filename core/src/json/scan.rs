@@ -130,9 +130,9 @@ pub trait Sink {
     fn end(&mut self, kind: ValueKind, depth: u16, at: u64) {
         let _ = (kind, depth, at);
     }
-    /// A comma at `chunk[index]` inside the outermost container.
-    fn outer_comma(&mut self, chunk: &[u8], index: usize) {
-        let _ = (chunk, index);
+    /// A comma inside the outermost container, at this index of the chunk that is fed.
+    fn outer_comma(&mut self, index: usize) {
+        let _ = index;
     }
 }
 
@@ -405,7 +405,7 @@ impl Scanner {
 
     fn comma<S: Sink>(&mut self, input: &mut Input<'_>, sink: &mut S) {
         if self.depth == 1 {
-            sink.outer_comma(input.chunk, input.index);
+            sink.outer_comma(input.index);
         }
         input.skip(1);
         if !self.in_object {

@@ -84,7 +84,7 @@ mod bulk {
     const EVEN: u64 = 0x5555_5555_5555_5555;
 
     /// Passes over whole blocks of string content, up to the string's end, and stops before a block that has to be looked
-    /// at closely: with a control character, or with an escape that is not one of the usual.
+    /// at closely: with a control character, a `\u`, or no escape behind a backslash.
     pub(crate) fn pass(bytes: &[u8], utf8: &mut Utf8Pieces) -> Passed {
         let mut passed = Passed::default();
         let mut escaped_next = 0;
@@ -96,7 +96,8 @@ mod bulk {
             let ends = marks.quotes & !escaped;
             // All bits below the lowest one set, or all of them.
             let inside = ends.wrapping_sub(1) & !ends;
-            if marks.control || escaped & inside & !marks.usual != 0 {
+            let unusual = escaped & inside & !marks.usual;
+            if marks.control || (unusual != 0 && unusual & !rare_escapes(block) != 0) {
                 break;
             }
             if marks.high {
@@ -179,9 +180,23 @@ mod bulk {
 
     /// A bit for each byte that is not ASCII.
     fn highs(block: &[u8; BULK]) -> u64 {
+        bits(block, |bytes| bytes)
+    }
+
+    /// A bit for each byte that may follow a backslash and does so less often.
+    fn rare_escapes(block: &[u8; BULK]) -> u64 {
+        bits(block, |bytes| {
+            let is = |byte| bytes.simd_eq(u8x16::splat(byte));
+            is(b't') | is(b'r') | is(b'/') | is(b'b') | is(b'f')
+        })
+    }
+
+    /// The top bits of what `mark` makes of the bytes.
+    #[inline(always)]
+    fn bits(block: &[u8; BULK], mark: impl Fn(u8x16) -> u8x16) -> u64 {
         let parts = block.as_chunks::<16>().0.iter().zip([0, 16, 32, 48]);
         parts.fold(0, |bits, (part, shift)| {
-            bits | u64::from(u8x16::new(*part).to_bitmask()) << shift
+            bits | u64::from(mark(u8x16::new(*part)).to_bitmask()) << shift
         })
     }
 
@@ -198,7 +213,7 @@ mod bulk {
     struct Marks {
         quotes: u64,
         slashes: u64,
-        /// What usually follows a backslash.
+        /// What follows a backslash most often.
         usual: u64,
         control: bool,
         high: bool,
@@ -219,7 +234,7 @@ mod bulk {
                 let bytes = u8x16::new(*part);
                 let is = |byte| bytes.simd_eq(u8x16::splat(byte));
                 let (quote, slash) = (is(b'"'), is(b'\\'));
-                let usual = quote | slash | is(b'n') | is(b't') | is(b'r');
+                let usual = quote | slash | is(b'n');
                 marks.quotes |= u64::from(quote.to_bitmask()) << shift;
                 marks.slashes |= u64::from(slash.to_bitmask()) << shift;
                 marks.usual |= u64::from(usual.to_bitmask()) << shift;

@@ -64,7 +64,8 @@ pub(super) struct Fields {
     totals_seen: u8,
     crc: Crc32,
     chunk_at: u64,
-    crc_from: usize,
+    /// The last outer comma of this chunk: what stands before it may be what the checksum is of.
+    comma: Option<usize>,
     prefix: u32,
     comma_at: u64,
     stated: Option<Stated>,
@@ -97,7 +98,7 @@ impl Fields {
             totals_seen: 0,
             crc: Crc32::new(),
             chunk_at: 0,
-            crc_from: 0,
+            comma: None,
             prefix: 0,
             comma_at: 0,
             stated: None,
@@ -113,10 +114,16 @@ impl Fields {
         self.ended_object.then_some(begun)
     }
 
-    /// Takes the rest of a chunk into the checksum; `taken` are the bytes of it that belong to the record.
+    /// Takes a chunk into the checksum; `taken` are the bytes of it that belong to the record.
     pub(super) fn end_chunk(&mut self, taken: &[u8]) {
-        self.crc.update(taken.get(self.crc_from..).unwrap_or(&[]));
-        self.crc_from = 0;
+        let comma = self.comma.take();
+        if let Some((before, rest)) = comma.and_then(|index| taken.split_at_checked(index)) {
+            self.crc.update(before);
+            self.prefix = self.crc.value();
+            self.crc.update(rest);
+        } else {
+            self.crc.update(taken);
+        }
         self.chunk_at = self.chunk_at.saturating_add(taken.len() as u64);
     }
 
@@ -594,11 +601,8 @@ impl Sink for Fields {
         }
     }
 
-    fn outer_comma(&mut self, chunk: &[u8], index: usize) {
-        self.crc
-            .update(chunk.get(self.crc_from..index).unwrap_or(&[]));
-        self.crc_from = index;
-        self.prefix = self.crc.value();
+    fn outer_comma(&mut self, index: usize) {
+        self.comma = Some(index);
         self.comma_at = self.chunk_at.saturating_add(index as u64);
     }
 }
