@@ -2,6 +2,8 @@
 
 use crate::model::{self, Header, Model, Sum};
 use sessionlog_core::{
+    Timestamp,
+    journal::{Journal, JournalError, Options, Storage},
     record::{Limits, Record},
     recovery::Event,
     replay::{
@@ -41,6 +43,25 @@ impl embedded_io::Seek for Bytes<'_> {
             embedded_io::SeekFrom::Current(n) => (self.at as i64 + n) as usize,
         };
         Ok(self.at as u64)
+    }
+}
+
+/// A journal that is only read.
+impl embedded_io::Write for Bytes<'_> {
+    fn write(&mut self, _: &[u8]) -> Result<usize, Infallible> {
+        unreachable!("resuming writes nothing")
+    }
+    fn flush(&mut self) -> Result<(), Infallible> {
+        unreachable!("resuming writes nothing")
+    }
+}
+
+impl Storage for Bytes<'_> {
+    fn sync(&mut self) -> Result<(), Infallible> {
+        unreachable!("resuming writes nothing")
+    }
+    fn truncate(&mut self, _: u64) -> Result<bool, Infallible> {
+        unreachable!("resuming writes nothing")
     }
 }
 
@@ -270,7 +291,63 @@ fn by_reverse(
     })
 }
 
-/// Compares the three readers through windows of `window` bytes, `step` bytes a read; tells the first difference.
+/// What a journal that resumes has to have in common with reverse replay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Resumed {
+    context: Vec<(u64, bool)>,
+    branch_usage: Counts,
+    spent: Counts,
+    watermark: u64,
+    next_seq: u64,
+}
+
+impl Outcome {
+    fn resumed(&self) -> Resumed {
+        Resumed {
+            context: self.context.clone(),
+            branch_usage: self.branch_usage,
+            // A journal does not count the turns of what was spent.
+            spent: (self.spent.0, self.spent.1, 0, self.spent.3),
+            watermark: self.watermark,
+            next_seq: self.next_seq,
+        }
+    }
+}
+
+/// `None` when the log cannot be continued.
+fn by_journal(bytes: &[u8], window: usize, step: usize) -> Option<Resumed> {
+    let source = Bytes {
+        all: bytes,
+        at: 0,
+        step,
+    };
+    let clock = || Timestamp::from_unix_ms(0);
+    let mut buf = vec![0; window];
+    let opened = Journal::<_, _, 4>::open(source, clock, Options::default(), &mut buf);
+    let mut journal = match opened {
+        Ok((journal, _)) => journal,
+        Err(JournalError::Empty | JournalError::NotASession | JournalError::TipShadowed(_)) => {
+            return None;
+        }
+        Err(error) => panic!("{error:?}"),
+    };
+    let mut context = vec![];
+    let mut replay = journal.context(&mut buf).expect("readable");
+    while let Some(item) = replay.next().expect("readable") {
+        context.push((item.extent.start, item.summary));
+    }
+    context.reverse();
+    let totals = journal.totals();
+    Some(Resumed {
+        context,
+        branch_usage: counts(&totals.branch),
+        spent: counts(&totals.spent),
+        watermark: totals.watermark,
+        next_seq: totals.next_seq,
+    })
+}
+
+/// Compares the three readers, and a journal that resumes, through windows of `window` bytes, `step` bytes a read; tells the first difference.
 ///
 /// The reference reader counts everything, the reverse one trusts recorded totals, which need not be true: what
 /// depends on them is then compared between the forward pass and the reference alone.
@@ -299,6 +376,12 @@ pub fn agree(bytes: &[u8], window: usize, step: usize) -> Result<(), String> {
     let (forward, totals) = by_forward(bytes, window, step);
     same("forward", &forward, &expected)?;
     let reverse = by_reverse(bytes, window, step).expect("readable");
+    let resumed = by_journal(bytes, window, step);
+    if resumed.as_ref().is_some_and(|it| *it != reverse.resumed()) {
+        return Err(format!(
+            "resumed:\n  {resumed:?}\nreverse replay:\n  {reverse:?}"
+        ));
+    }
     if totals {
         same("reverse", &reverse.without_sums(), &expected.without_sums())
     } else {

@@ -48,14 +48,20 @@ impl Crc32 {
         if text.len() != 8 {
             return None;
         }
-        text.iter().try_fold(0u32, |value, &digit| {
-            let nibble = match digit {
-                b'0'..=b'9' => digit.wrapping_sub(b'0'),
-                b'a'..=b'f' => digit.wrapping_sub(b'a' - 10),
-                _ => return None,
+        // Without a branch a digit: what they are cannot be foreseen.
+        let (mut value, mut valid) = (0u32, true);
+        for &byte in text {
+            let digit = byte.wrapping_sub(b'0');
+            let letter = byte.wrapping_sub(b'a');
+            valid &= (digit < 10) | (letter < 6);
+            let nibble = if digit < 10 {
+                digit
+            } else {
+                letter.wrapping_add(10)
             };
-            Some((value << 4) | u32::from(nibble))
-        })
+            value = (value << 4) | u32::from(nibble & 0xf);
+        }
+        valid.then_some(value)
     }
 }
 

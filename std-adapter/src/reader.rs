@@ -132,7 +132,7 @@ impl SessionLog {
         path: PathBuf,
         file: File,
         bytes: u64,
-        mut watch: impl FnMut(&Forward<Nodes>, &Found<'_>),
+        mut watch: impl FnMut(&Forward<Nodes>, &Found<'_>) + Send,
     ) -> Result<Self, Error> {
         let mut pass = Pass::new();
         scan(&path, &file, bytes, |event, source| {

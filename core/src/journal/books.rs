@@ -4,7 +4,7 @@ use crate::{
     compaction::{Cut, estimate_tokens},
     id::{EntryId, Sequence},
     record::{Record, Role, Totals},
-    replay::Head,
+    replay::{Beginning, Head},
     usage::UsageTotals,
 };
 
@@ -12,6 +12,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct Books {
     pub(super) head: Head,
+    /// Where a foreign log's linear prefix ends, if that is known; ours has none. Nothing that we append ends it (F14).
+    pub(super) prefix_end: Option<u64>,
     pub(super) tip: Option<EntryId>,
     pub(super) sequence: Sequence,
     pub(super) branch: UsageTotals,
@@ -37,8 +39,17 @@ impl Books {
     pub(super) fn new(head: Head) -> Self {
         Books {
             leaves: head.ours,
+            prefix_end: head.ours.then_some(u64::MAX),
             head,
             ..Books::default()
+        }
+    }
+
+    /// What is known of the log's beginning.
+    pub(super) fn beginning(&self) -> Beginning {
+        Beginning {
+            head: self.head.clone(),
+            prefix_end: self.prefix_end,
         }
     }
 

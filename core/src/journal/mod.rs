@@ -330,7 +330,12 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         &'b mut self,
         window: &'b mut [u8],
     ) -> Result<Reverse<'b, &'b mut S>, ReplayError<S::Error>> {
-        let mut replay = Reverse::new(&mut self.storage, window, self.options.limits)?;
+        let (storage, limits) = (&mut self.storage, self.options.limits);
+        let beginning = self.books.beginning();
+        let mut replay = match beginning.prefix_end.is_some() {
+            true => Reverse::after(beginning, storage, window, limits)?,
+            false => Reverse::new(storage, window, limits)?,
+        };
         if let Some(tip) = &self.books.tip {
             // Where storage cannot be cut, an entry that was given up may stand behind.
             replay.from(tip);

@@ -6,7 +6,9 @@ use crate::{
     id::EntryId,
     record::{FORMAT_VERSION, Limits, Record, Role},
     recovery::Event,
-    replay::{Item, Notes, Records, ReplayError, Reverse, nearest_node},
+    replay::{
+        Beginning, Item, Notes, Records, ReplayError, Reverse, nearest_node, read_beginning,
+    },
     time::Clock,
 };
 use embedded_io::{Read, Seek, SeekFrom};
@@ -93,8 +95,30 @@ pub(super) fn read_books<R: Read + Seek>(
     from: Option<&EntryId>,
     mut context: impl FnMut(Option<(Item, &Record)>),
 ) -> Result<(Books, Resumed), JournalError<R::Error>> {
-    context(None);
-    let mut replay = Reverse::new(&mut *source, window, limits)?;
+    let mut beginning = read_beginning(source, window, limits, Some(LOOK))?;
+    loop {
+        context(None);
+        if let Some(read) = read_after(beginning, source, window, limits, from, &mut context)? {
+            return Ok(read);
+        }
+        beginning = read_beginning(source, window, limits, None)?;
+    }
+}
+
+/// Nodes at a foreign log's beginning among which the end of its linear prefix is looked for. Writers that know parents
+/// name one in the second node; with others there may be none in the whole log.
+const LOOK: u8 = 2;
+
+/// `None` when what is not known of the beginning would have had to be known.
+fn read_after<R: Read + Seek>(
+    beginning: Beginning,
+    source: &mut R,
+    window: &mut [u8],
+    limits: Limits,
+    from: Option<&EntryId>,
+    context: &mut impl FnMut(Option<(Item, &Record)>),
+) -> Result<Option<(Books, Resumed)>, JournalError<R::Error>> {
+    let mut replay = Reverse::after(beginning, &mut *source, window, limits)?;
     if let Some(id) = from {
         replay.from(id);
     }
@@ -129,13 +153,18 @@ pub(super) fn read_books<R: Read + Seek>(
     let notes = *replay.notes();
     books.leaves |= notes.leaves > 0;
     books.unmarked = books.tip.is_some() && !replay.tip_is_marked();
-    if replay.tip_is_followed()
-        && let (Some(id), Some(tip)) = (&books.tip, replay.tip())
+    let (tip, followed) = (replay.tip(), replay.tip_is_followed());
+    if !replay.prefix_holds()? {
+        return Ok(None);
+    }
+    books.prefix_end = replay.beginning().prefix_end;
+    if followed
+        && let (Some(id), Some(tip)) = (&books.tip, tip)
         && let Some(at) = shadow(source, window, limits, id, tip.start)?
     {
         return Err(JournalError::TipShadowed(at));
     }
-    Ok((books, Resumed { notes, headless }))
+    Ok(Some((books, Resumed { notes, headless })))
 }
 
 /// Where a node after offset `start` bears the id of the one there, so that a reader takes it for that (F12, F13, F17).

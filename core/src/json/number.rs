@@ -98,6 +98,26 @@ impl Number {
     }
 }
 
+/// The most digits that cannot exceed 64 bits.
+const SHORT: usize = 19;
+
+/// An unsigned integer of few digits at the start of `bytes`, which also tell that it ends: its length and value.
+/// `None` for any other number.
+pub(crate) fn short_integer(bytes: &[u8]) -> Option<(usize, u64)> {
+    let mut value = 0u64;
+    for (len, &byte) in bytes.iter().take(SHORT.wrapping_add(1)).enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            let more = matches!(byte, b'.' | b'e' | b'E');
+            let leading_zero = len > 1 && bytes.first() == Some(&b'0');
+            return (len > 0 && !more && !leading_zero).then_some((len, value));
+        }
+        // 19 digits fit; a twentieth is looked at, but its value is not used.
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,8 @@
 //! Panics: none, on any input.
 
 use super::{
-    number::Number,
-    text::{Utf8Pieces, plain_run},
+    number::{Number, short_integer},
+    text::{BULK, Utf8Pieces, pass, plain_run},
 };
 
 /// Default limit of nesting: this many levels are refused, as in `serde_json` (127 are read).
@@ -94,6 +94,13 @@ impl core::error::Error for ScanError {}
 /// What the scanner tells. `depth` counts the containers open around the thing told of (0 for the whole value);
 /// offsets count from the scanner's first byte. Methods do nothing by default.
 pub trait Sink {
+    /// A member's name, whole and without escapes: as [`key_begin`](Self::key_begin), [`text`](Self::text) and
+    /// [`key_end`](Self::key_end) would tell it.
+    fn key(&mut self, name: &[u8], depth: u16) {
+        self.key_begin(depth);
+        self.text(name);
+        self.key_end(depth);
+    }
     /// A member's name begins.
     fn key_begin(&mut self, depth: u16) {
         let _ = depth;
@@ -110,17 +117,30 @@ pub trait Sink {
     fn text(&mut self, bytes: &[u8]) {
         let _ = bytes;
     }
+    /// Whether the content of the string or key that is open is wanted. When it is not, parts of it may be told by
+    /// [`pass`](Self::pass) alone.
+    fn wants_text(&self) -> bool {
+        true
+    }
+    /// So many bytes of content of the string that is open, escapes resolved.
+    fn pass(&mut self, bytes: usize) {
+        let _ = bytes;
+    }
     /// The value has ended; `at` is the offset after its last byte.
     fn end(&mut self, kind: ValueKind, depth: u16, at: u64) {
         let _ = (kind, depth, at);
     }
-    /// A comma at `chunk[index]` inside the outermost container.
-    fn outer_comma(&mut self, chunk: &[u8], index: usize) {
-        let _ = (chunk, index);
+    /// A comma inside the outermost container, at this index of the chunk that is fed.
+    fn outer_comma(&mut self, index: usize) {
+        let _ = index;
     }
 }
 
-impl Sink for () {}
+impl Sink for () {
+    fn wants_text(&self) -> bool {
+        false
+    }
+}
 
 /// How far [`Scanner::feed`] came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,10 +163,10 @@ enum State {
     AfterValue,
     Text,
     Escape,
-    Hex(u8),
+    Hex,
     LowBackslash,
     LowU,
-    Literal(&'static [u8], ValueKind),
+    Word,
     Minus,
     Zero,
     Integer,
@@ -158,12 +178,75 @@ enum State {
     Done,
 }
 
+/// The literal names of JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+enum Word {
+    True,
+    False,
+    Null,
+}
+
+impl Word {
+    fn text(self) -> &'static [u8] {
+        match self {
+            Word::True => b"true",
+            Word::False => b"false",
+            Word::Null => b"null",
+        }
+    }
+
+    fn kind(self) -> ValueKind {
+        match self {
+            Word::True => ValueKind::Bool(true),
+            Word::False => ValueKind::Bool(false),
+            Word::Null => ValueKind::Null,
+        }
+    }
+}
+
+/// A chunk, and how far into it the scanner has come.
+struct Input<'c> {
+    chunk: &'c [u8],
+    index: usize,
+    /// Offset of the chunk's first byte.
+    base: u64,
+}
+
+impl<'c> Input<'c> {
+    #[inline(always)]
+    fn rest(&self) -> &'c [u8] {
+        self.chunk.get(self.index..).unwrap_or(&[])
+    }
+
+    #[inline(always)]
+    fn peek(&self) -> Option<u8> {
+        self.chunk.get(self.index).copied()
+    }
+
+    #[inline(always)]
+    fn skip(&mut self, bytes: usize) {
+        self.index = self.index.wrapping_add(bytes);
+    }
+
+    /// Offset of the next byte.
+    #[inline(always)]
+    fn offset(&self) -> u64 {
+        self.base.wrapping_add(self.index as u64)
+    }
+}
+
 /// The scanner of one JSON value.
+///
+/// Its state tells what may come next, whatever the chunk's end has cut; where a whole string, name, number or literal
+/// lies in the chunk, it is taken at once.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Scanner {
     state: State,
     in_key: bool,
+    /// The innermost open container is an object.
+    in_object: bool,
     depth: u16,
     limit: u16,
     objects: [u64; 4],
@@ -171,16 +254,23 @@ pub struct Scanner {
     utf8: Utf8Pieces,
     hex: u16,
     lead: u16,
+    word: Word,
+    /// Digits seen of an escape, or letters of a word.
+    seen: u8,
     number: Number,
     beyond_double: bool,
 }
 
 impl Scanner {
+    /// Strings that end within so many bytes are short.
+    const SHORT: usize = 16;
+
     /// A scanner that refuses nesting of `depth_limit` levels or more (at most [`MAX_DEPTH`]).
     pub fn new(depth_limit: u16) -> Self {
         Scanner {
             state: State::Value,
             in_key: false,
+            in_object: false,
             depth: 0,
             limit: depth_limit.min(MAX_DEPTH),
             objects: [0; 4],
@@ -188,6 +278,8 @@ impl Scanner {
             utf8: Utf8Pieces::default(),
             hex: 0,
             lead: 0,
+            word: Word::Null,
+            seen: 0,
             number: Number::default(),
             beyond_double: false,
         }
@@ -215,50 +307,17 @@ impl Scanner {
 
     /// Takes the next bytes. After an error or a complete value the scanner is spent.
     pub fn feed<S: Sink>(&mut self, chunk: &[u8], sink: &mut S) -> Result<Fed, ScanError> {
-        let base = self.offset;
-        let mut i = 0usize;
-        let result = loop {
-            if self.state == State::Done {
-                break Ok(true);
-            }
-            let Some(rest) = chunk.get(i..) else {
-                break Ok(false);
-            };
-            let Some(&byte) = rest.first() else {
-                break Ok(false);
-            };
-            if self.state == State::Text {
-                let (run, high) = plain_run(rest);
-                if let Some(run) = rest.get(..run)
-                    && !run.is_empty()
-                {
-                    if (high || !self.utf8.is_whole())
-                        && let Err(wrong) = self.utf8.check(run)
-                    {
-                        i = i.saturating_add(wrong);
-                        break Err(ScanErrorKind::InvalidUtf8);
-                    }
-                    sink.text(run);
-                    i = i.saturating_add(run.len());
-                    continue;
-                }
-            }
-            let at = base.wrapping_add(i as u64);
-            match self.step(byte, at, sink) {
-                Ok(Step::Taken) => i = i.saturating_add(1),
-                Ok(Step::Again) => {}
-                Ok(Step::Comma) => {
-                    sink.outer_comma(chunk, i);
-                    i = i.saturating_add(1);
-                }
-                Err(kind) => break Err(kind),
-            }
+        let mut input = Input {
+            chunk,
+            index: 0,
+            base: self.offset,
         };
-        self.offset = base.wrapping_add(i as u64);
+        let result = self.scan(&mut input, sink);
+        self.offset = input.offset();
         match result {
-            Ok(complete) => Ok(Fed {
-                consumed: i,
-                complete,
+            Ok(()) => Ok(Fed {
+                consumed: input.index,
+                complete: self.state == State::Done,
             }),
             Err(kind) => {
                 // The place does not depend on where a bad character was split between chunks.
@@ -291,127 +350,149 @@ impl Scanner {
         })
     }
 
-    fn step<S: Sink>(&mut self, byte: u8, at: u64, sink: &mut S) -> Result<Step, ScanErrorKind> {
-        use ScanErrorKind::UnexpectedByte;
-        let space = matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
-        match self.state {
-            State::Value | State::ArrayFirst if space => {}
-            State::ObjectFirst | State::Key | State::Colon | State::AfterValue if space => {}
-            State::ArrayFirst if byte == b']' => self.close(ValueKind::Array, at, sink),
-            State::Value | State::ArrayFirst => return self.begin_value(byte, at, sink),
-            State::ObjectFirst if byte == b'}' => self.close(ValueKind::Object, at, sink),
-            State::ObjectFirst | State::Key if byte == b'"' => {
-                self.in_key = true;
-                sink.key_begin(self.depth);
-                self.state = State::Text;
-            }
-            State::Colon if byte == b':' => self.state = State::Value,
-            State::AfterValue => {
-                let object = self.in_object();
-                match byte {
-                    b',' => {
-                        self.state = if object { State::Key } else { State::Value };
-                        if self.depth == 1 {
-                            return Ok(Step::Comma);
-                        }
-                    }
-                    b'}' if object => self.close(ValueKind::Object, at, sink),
-                    b']' if !object => self.close(ValueKind::Array, at, sink),
-                    _ => return Err(UnexpectedByte(byte)),
-                }
-            }
-            State::Text => {
-                if !self.utf8.is_whole() {
-                    return Err(ScanErrorKind::InvalidUtf8);
-                }
-                match byte {
-                    b'"' => self.end_string(at, sink),
-                    b'\\' => self.state = State::Escape,
-                    _ => return Err(ScanErrorKind::ControlCharacter(byte)),
-                }
-            }
-            State::Escape | State::Hex(_) | State::LowBackslash | State::LowU => {
-                return self.escape(byte, sink);
-            }
-            State::Literal(left, kind) => match left.split_first() {
-                Some((&expected, left)) if byte == expected => {
-                    if left.is_empty() {
-                        self.end_value(kind, at.wrapping_add(1), sink);
-                    } else {
-                        self.state = State::Literal(left, kind);
-                    }
-                }
-                _ => return Err(UnexpectedByte(byte)),
-            },
-            State::Minus
-            | State::Zero
-            | State::Integer
-            | State::Point
-            | State::Fraction
-            | State::ExponentSign
-            | State::ExponentFirst
-            | State::Exponent => return self.number_byte(byte, at, sink),
-            State::ObjectFirst | State::Key | State::Colon | State::Done => {
-                return Err(UnexpectedByte(byte));
+    /// Goes on to the end of the value or of the input; an error is at the input's next byte.
+    fn scan<S: Sink>(&mut self, input: &mut Input<'_>, sink: &mut S) -> Result<(), ScanErrorKind> {
+        while self.state != State::Done {
+            let Some(byte) = input.peek() else {
+                return Ok(());
+            };
+            if self.state == State::Text {
+                self.text(input, sink)?;
+            } else {
+                self.step(byte, input, sink)?;
             }
         }
-        Ok(Step::Taken)
+        Ok(())
     }
 
-    fn begin_value<S: Sink>(
+    /// Takes the next byte, and what follows it as far as that is clear at once.
+    fn step<S: Sink>(
         &mut self,
         byte: u8,
-        at: u64,
+        input: &mut Input<'_>,
         sink: &mut S,
-    ) -> Result<Step, ScanErrorKind> {
-        let (kind, state) = match byte {
-            b'{' => (ValueKind::Object, State::ObjectFirst),
-            b'[' => (ValueKind::Array, State::ArrayFirst),
-            b'"' => (ValueKind::String, State::Text),
-            b't' => literal(b"rue", ValueKind::Bool(true)),
-            b'f' => literal(b"alse", ValueKind::Bool(false)),
-            b'n' => literal(b"ull", ValueKind::Null),
-            b'-' => (ValueKind::Number(None), State::Minus),
-            b'0' => (ValueKind::Number(None), State::Zero),
-            b'1'..=b'9' => (ValueKind::Number(None), State::Integer),
-            _ => return Err(ScanErrorKind::UnexpectedByte(byte)),
-        };
-        if matches!(kind, ValueKind::Object | ValueKind::Array)
-            && self.depth.saturating_add(1) >= self.limit
+    ) -> Result<(), ScanErrorKind> {
+        let unexpected = Err(ScanErrorKind::UnexpectedByte(byte));
+        match self.state {
+            State::AfterValue => match byte {
+                b',' => self.comma(input, sink),
+                b'}' if self.in_object => self.close(ValueKind::Object, input, sink),
+                b']' if !self.in_object => self.close(ValueKind::Array, input, sink),
+                _ if is_space(byte) => input.skip(1),
+                _ => return unexpected,
+            },
+            State::Value => return self.value(byte, input, sink),
+            State::ArrayFirst if byte == b']' => self.close(ValueKind::Array, input, sink),
+            State::ArrayFirst => return self.value(byte, input, sink),
+            State::ObjectFirst if byte == b'}' => self.close(ValueKind::Object, input, sink),
+            State::ObjectFirst | State::Key if byte == b'"' => self.key(input, sink),
+            State::Colon if byte == b':' => {
+                input.skip(1);
+                self.state = State::Value;
+            }
+            State::ObjectFirst | State::Key | State::Colon if is_space(byte) => input.skip(1),
+            State::ObjectFirst | State::Key | State::Colon => return unexpected,
+            State::Escape | State::Hex | State::LowBackslash | State::LowU => {
+                self.escape(byte, sink)?;
+                input.skip(1);
+            }
+            State::Word => return self.word_byte(byte, input, sink),
+            State::Text | State::Done => {}
+            _ => return self.number_byte(byte, input, sink),
+        }
+        Ok(())
+    }
+
+    fn comma<S: Sink>(&mut self, input: &mut Input<'_>, sink: &mut S) {
+        if self.depth == 1 {
+            sink.outer_comma(input.index);
+        }
+        input.skip(1);
+        if !self.in_object {
+            self.state = State::Value;
+        } else if input.peek() == Some(b'"') {
+            self.key(input, sink);
+        } else {
+            self.state = State::Key;
+        }
+    }
+
+    /// Takes a quote that begins a member's name, and the name and its colon too where they follow in the simplest way.
+    fn key<S: Sink>(&mut self, input: &mut Input<'_>, sink: &mut S) {
+        input.skip(1);
+        let rest = input.rest();
+        let (len, high) = plain_run(rest);
+        if let Some((name, [b'"', b':', ..])) = rest.split_at_checked(len)
+            && !high
         {
+            sink.key(name, self.depth);
+            input.skip(len.wrapping_add(2));
+            self.state = State::Value;
+            return;
+        }
+        self.in_key = true;
+        sink.key_begin(self.depth);
+        self.state = State::Text;
+    }
+
+    fn value<S: Sink>(
+        &mut self,
+        byte: u8,
+        input: &mut Input<'_>,
+        sink: &mut S,
+    ) -> Result<(), ScanErrorKind> {
+        match byte {
+            b'"' => {
+                sink.begin(ValueKind::String, self.depth, input.offset());
+                input.skip(1);
+                self.in_key = false;
+                self.state = State::Text;
+            }
+            b'{' => return self.open(ValueKind::Object, State::ObjectFirst, input, sink),
+            b'[' => return self.open(ValueKind::Array, State::ArrayFirst, input, sink),
+            b't' => self.word(Word::True, input, sink),
+            b'f' => self.word(Word::False, input, sink),
+            b'n' => self.word(Word::Null, input, sink),
+            b'-' | b'0'..=b'9' => self.number(byte, input, sink),
+            _ if is_space(byte) => input.skip(1),
+            _ => return Err(ScanErrorKind::UnexpectedByte(byte)),
+        }
+        Ok(())
+    }
+
+    fn open<S: Sink>(
+        &mut self,
+        kind: ValueKind,
+        state: State,
+        input: &mut Input<'_>,
+        sink: &mut S,
+    ) -> Result<(), ScanErrorKind> {
+        if self.depth.saturating_add(1) >= self.limit {
             return Err(ScanErrorKind::TooDeep);
         }
-        sink.begin(kind, self.depth, at);
-        self.state = state;
-        match kind {
-            ValueKind::Object | ValueKind::Array => {
-                let bit = 1u64 << (self.depth % 64);
-                if let Some(word) = self.objects.get_mut(usize::from(self.depth / 64)) {
-                    *word = if kind == ValueKind::Object {
-                        *word | bit
-                    } else {
-                        *word & !bit
-                    };
-                }
-                self.depth = self.depth.saturating_add(1);
-            }
-            ValueKind::String => self.in_key = false,
-            ValueKind::Number(_) => self.number = Number::new(byte),
-            ValueKind::Bool(_) | ValueKind::Null => {}
+        sink.begin(kind, self.depth, input.offset());
+        input.skip(1);
+        self.in_object = matches!(kind, ValueKind::Object);
+        let bit = 1u64 << (self.depth % 64);
+        if let Some(word) = self.objects.get_mut(usize::from(self.depth / 64)) {
+            *word = if self.in_object {
+                *word | bit
+            } else {
+                *word & !bit
+            };
         }
-        Ok(Step::Taken)
+        self.depth = self.depth.saturating_add(1);
+        self.state = state;
+        Ok(())
     }
 
-    /// Whether the innermost open container is an object.
-    fn in_object(&self) -> bool {
+    fn close<S: Sink>(&mut self, kind: ValueKind, input: &mut Input<'_>, sink: &mut S) {
+        input.skip(1);
+        self.depth = self.depth.saturating_sub(1);
         let index = self.depth.saturating_sub(1);
         let word = self.objects.get(usize::from(index / 64)).copied();
-        word.unwrap_or(0) & (1 << (index % 64)) != 0
-    }
-
-    fn close<S: Sink>(&mut self, kind: ValueKind, at: u64, sink: &mut S) {
-        self.depth = self.depth.saturating_sub(1);
-        self.end_value(kind, at.wrapping_add(1), sink);
+        self.in_object = word.unwrap_or(0) & (1 << (index % 64)) != 0;
+        self.end_value(kind, input.offset(), sink);
     }
 
     fn end_value<S: Sink>(&mut self, kind: ValueKind, at: u64, sink: &mut S) {
@@ -423,69 +504,142 @@ impl Scanner {
         sink.end(kind, self.depth, at);
     }
 
+    /// Takes the content of a string up to its end, or to the input's, and the end itself.
+    fn text<S: Sink>(&mut self, input: &mut Input<'_>, sink: &mut S) -> Result<(), ScanErrorKind> {
+        let mut next_bulk = usize::MAX;
+        if !sink.wants_text() {
+            if self.short_text(input, sink) {
+                return Ok(());
+            }
+            next_bulk = input.index;
+        }
+        loop {
+            if input.index >= next_bulk {
+                let passed = pass(input.rest(), &mut self.utf8);
+                input.skip(passed.len);
+                if passed.invalid {
+                    return Err(ScanErrorKind::InvalidUtf8);
+                }
+                sink.pass(passed.len.wrapping_sub(passed.escapes));
+                // What stopped it lies in the block that follows.
+                next_bulk = input.index.saturating_add(BULK);
+            }
+            let rest = input.rest();
+            let (len, high) = plain_run(rest);
+            let (run, after) = rest.split_at_checked(len).unwrap_or((&[], &[]));
+            self.utf8(input, len, high)?;
+            sink.text(run);
+            if after.is_empty() {
+                return Ok(());
+            }
+            if !self.utf8.is_whole() {
+                return Err(ScanErrorKind::InvalidUtf8);
+            }
+            match *after {
+                [b'"', ..] => {
+                    input.skip(1);
+                    self.end_string(input.offset(), sink);
+                    return Ok(());
+                }
+                [b'\\', code, ..] if let Some(plain) = unescaped(code) => {
+                    sink.text(&[plain]);
+                    input.skip(2);
+                }
+                [b'\\', b'u', a, b, c, d, ..] if let Some(plain) = unescaped_unit([a, b, c, d]) => {
+                    sink.text(plain.encode_utf8(&mut [0; 4]).as_bytes());
+                    input.skip(6);
+                }
+                [b'\\', ..] => {
+                    input.skip(1);
+                    self.state = State::Escape;
+                    return Ok(());
+                }
+                [stop, ..] => return Err(ScanErrorKind::ControlCharacter(stop)),
+                [] => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes the rest of a string and its end when that is a few plain bytes.
+    #[inline(always)]
+    fn short_text<S: Sink>(&mut self, input: &mut Input<'_>, sink: &mut S) -> bool {
+        let rest = input.rest();
+        let Some(head) = rest.first_chunk::<{ Self::SHORT }>() else {
+            return false;
+        };
+        let (len, high) = plain_run(head);
+        if head.get(len) != Some(&b'"') || high || !self.utf8.is_whole() {
+            return false;
+        }
+        sink.pass(len);
+        input.skip(len.wrapping_add(1));
+        self.end_string(input.offset(), sink);
+        true
+    }
+
+    /// Takes `len` bytes of a string, of which some may not be ASCII if `high`.
+    #[inline(always)]
+    fn utf8(&mut self, input: &mut Input<'_>, len: usize, high: bool) -> Result<(), ScanErrorKind> {
+        if high || !self.utf8.is_whole() {
+            let run = input.rest().get(..len).unwrap_or(&[]);
+            if let Err(wrong) = self.utf8.check(run) {
+                input.skip(wrong);
+                return Err(ScanErrorKind::InvalidUtf8);
+            }
+        }
+        input.skip(len);
+        Ok(())
+    }
+
     fn end_string<S: Sink>(&mut self, at: u64, sink: &mut S) {
         if self.in_key {
             self.state = State::Colon;
             sink.key_end(self.depth);
         } else {
-            self.end_value(ValueKind::String, at.wrapping_add(1), sink);
+            self.end_value(ValueKind::String, at, sink);
         }
     }
 
-    fn escape<S: Sink>(&mut self, byte: u8, sink: &mut S) -> Result<Step, ScanErrorKind> {
-        let plain: &[u8] = match (self.state, byte) {
-            (State::Escape, b'"') => b"\"",
-            (State::Escape, b'\\') => b"\\",
-            (State::Escape, b'/') => b"/",
-            (State::Escape, b'b') => b"\x08",
-            (State::Escape, b'f') => b"\x0c",
-            (State::Escape, b'n') => b"\n",
-            (State::Escape, b'r') => b"\r",
-            (State::Escape, b't') => b"\t",
+    fn escape<S: Sink>(&mut self, byte: u8, sink: &mut S) -> Result<(), ScanErrorKind> {
+        match (self.state, byte) {
             (State::Escape, b'u') => {
                 self.lead = 0;
-                self.hex = 0;
-                self.state = State::Hex(0);
-                return Ok(Step::Taken);
+                self.begin_hex();
             }
-            (State::Hex(seen), _) => return self.hex_digit(seen, byte, sink),
-            (State::LowBackslash, b'\\') => {
-                self.state = State::LowU;
-                return Ok(Step::Taken);
+            (State::Escape, _) => {
+                let plain = unescaped(byte).ok_or(ScanErrorKind::InvalidEscape)?;
+                sink.text(&[plain]);
+                self.state = State::Text;
             }
-            (State::LowU, b'u') => {
-                self.hex = 0;
-                self.state = State::Hex(0);
-                return Ok(Step::Taken);
-            }
-            (State::LowBackslash | State::LowU, _) => return Err(ScanErrorKind::LoneSurrogate),
-            _ => return Err(ScanErrorKind::InvalidEscape),
-        };
-        sink.text(plain);
-        self.state = State::Text;
-        Ok(Step::Taken)
+            (State::Hex, _) => return self.hex_digit(byte, sink),
+            (State::LowBackslash, b'\\') => self.state = State::LowU,
+            (State::LowU, b'u') => self.begin_hex(),
+            _ => return Err(ScanErrorKind::LoneSurrogate),
+        }
+        Ok(())
     }
 
-    fn hex_digit<S: Sink>(
-        &mut self,
-        seen: u8,
-        byte: u8,
-        sink: &mut S,
-    ) -> Result<Step, ScanErrorKind> {
+    fn begin_hex(&mut self) {
+        self.hex = 0;
+        self.seen = 0;
+        self.state = State::Hex;
+    }
+
+    fn hex_digit<S: Sink>(&mut self, byte: u8, sink: &mut S) -> Result<(), ScanErrorKind> {
         let Some(digit) = char::from(byte).to_digit(16) else {
             return Err(ScanErrorKind::InvalidEscape);
         };
         self.hex = (self.hex << 4) | digit as u16;
-        if seen < 3 {
-            self.state = State::Hex(seen.saturating_add(1));
-            return Ok(Step::Taken);
+        self.seen = self.seen.saturating_add(1);
+        if self.seen < 4 {
+            return Ok(());
         }
         let unit = self.hex;
         let high = (0xD800..=0xDBFF).contains(&unit);
         if high && self.lead == 0 {
             self.lead = unit;
             self.state = State::LowBackslash;
-            return Ok(Step::Taken);
+            return Ok(());
         }
         let pair = [self.lead, unit];
         let units = if self.lead == 0 {
@@ -498,15 +652,63 @@ impl Scanner {
             _ => return Err(ScanErrorKind::LoneSurrogate),
         }
         self.state = State::Text;
-        Ok(Step::Taken)
+        Ok(())
+    }
+
+    fn word<S: Sink>(&mut self, word: Word, input: &mut Input<'_>, sink: &mut S) {
+        sink.begin(word.kind(), self.depth, input.offset());
+        if input.rest().starts_with(word.text()) {
+            input.skip(word.text().len());
+            self.end_value(word.kind(), input.offset(), sink);
+        } else {
+            input.skip(1);
+            self.word = word;
+            self.seen = 1;
+            self.state = State::Word;
+        }
+    }
+
+    fn word_byte<S: Sink>(
+        &mut self,
+        byte: u8,
+        input: &mut Input<'_>,
+        sink: &mut S,
+    ) -> Result<(), ScanErrorKind> {
+        let word = self.word;
+        let left = word.text().get(usize::from(self.seen)..).unwrap_or(&[]);
+        if left.first() != Some(&byte) {
+            return Err(ScanErrorKind::UnexpectedByte(byte));
+        }
+        input.skip(1);
+        self.seen = self.seen.saturating_add(1);
+        if left.len() == 1 {
+            self.end_value(word.kind(), input.offset(), sink);
+        }
+        Ok(())
+    }
+
+    fn number<S: Sink>(&mut self, byte: u8, input: &mut Input<'_>, sink: &mut S) {
+        sink.begin(ValueKind::Number(None), self.depth, input.offset());
+        if let Some((len, integer)) = short_integer(input.rest()) {
+            input.skip(len);
+            self.end_value(ValueKind::Number(Some(integer)), input.offset(), sink);
+            return;
+        }
+        input.skip(1);
+        self.number = Number::new(byte);
+        self.state = match byte {
+            b'-' => State::Minus,
+            b'0' => State::Zero,
+            _ => State::Integer,
+        };
     }
 
     fn number_byte<S: Sink>(
         &mut self,
         byte: u8,
-        at: u64,
+        input: &mut Input<'_>,
         sink: &mut S,
-    ) -> Result<Step, ScanErrorKind> {
+    ) -> Result<(), ScanErrorKind> {
         let digit = byte.is_ascii_digit();
         let next = match (self.state, byte) {
             (State::Minus, b'0') => State::Zero,
@@ -520,11 +722,12 @@ impl Scanner {
             }
             (State::Zero, _) if digit => return Err(ScanErrorKind::UnexpectedByte(byte)),
             (State::Zero | State::Integer | State::Fraction | State::Exponent, _) => {
-                self.end_number(at, sink);
-                return Ok(Step::Again);
+                self.end_number(input.offset(), sink);
+                return Ok(());
             }
             _ => return Err(ScanErrorKind::UnexpectedByte(byte)),
         };
+        input.skip(1);
         self.state = next;
         match next {
             State::Point => self.number.point(),
@@ -532,7 +735,7 @@ impl Scanner {
             State::ExponentFirst => self.number.sign(byte),
             _ => self.number.digit(byte),
         }
-        Ok(Step::Taken)
+        Ok(())
     }
 
     fn end_number<S: Sink>(&mut self, at: u64, sink: &mut S) {
@@ -541,14 +744,30 @@ impl Scanner {
     }
 }
 
-enum Step {
-    Taken,
-    Again,
-    Comma,
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
-fn literal(rest: &'static [u8], kind: ValueKind) -> (ValueKind, State) {
-    (kind, State::Literal(rest, kind))
+/// What a backslash and this byte stand for; `None` for `u` and for what is no escape.
+#[inline(always)]
+fn unescaped(code: u8) -> Option<u8> {
+    Some(match code {
+        b'n' => b'\n',
+        b'"' | b'\\' | b'/' => code,
+        b't' => b'\t',
+        b'r' => b'\r',
+        b'b' => 0x08,
+        b'f' => 0x0c,
+        _ => return None,
+    })
+}
+
+/// What `\u` and these four digits stand for, unless that is half of a pair.
+fn unescaped_unit(digits: [u8; 4]) -> Option<char> {
+    let value = digits.iter().try_fold(0, |value, &digit| {
+        Some((value << 4) | char::from(digit).to_digit(16)?)
+    })?;
+    char::from_u32(value)
 }
 
 /// Checks that `bytes` are one JSON value with white space around it.

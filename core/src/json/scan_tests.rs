@@ -263,6 +263,119 @@ proptest! {
     }
 }
 
+/// Counts the text, and asks for it or does not.
+struct Count {
+    wants: bool,
+    text: usize,
+}
+
+impl Sink for Count {
+    fn text(&mut self, bytes: &[u8]) {
+        self.text += bytes.len();
+    }
+    fn wants_text(&self) -> bool {
+        self.wants
+    }
+    fn pass(&mut self, bytes: usize) {
+        self.text += bytes;
+    }
+}
+
+/// Bytes of text and of input, or the error.
+fn counted(bytes: &[u8], wants: bool, step: usize) -> Result<(usize, u64), ScanError> {
+    let mut scanner = Scanner::new(DEFAULT_DEPTH);
+    let mut sink = Count { wants, text: 0 };
+    for chunk in bytes.chunks(step) {
+        if scanner.feed(chunk, &mut sink)?.complete {
+            break;
+        }
+    }
+    Ok((sink.text, scanner.offset()))
+}
+
+#[test]
+fn what_is_wrong_at_the_border_of_two_blocks() {
+    let wrong: [&[u8]; 6] = [b"\xe5\xae", b"\xc3", b"\xff", b"\\x", b"\x01", b"\\u1x"];
+    for wrong in wrong {
+        for before in 0..140 {
+            for filling in ["a", "é"] {
+                let text = filling.repeat(before);
+                let after = "a".repeat(200);
+                let bytes = [b"\"", text.as_bytes(), wrong, after.as_bytes(), b"\""].concat();
+                let expected = counted(&bytes, true, 1);
+                assert!(expected.is_err());
+                for step in [64, 65, usize::MAX] {
+                    assert_eq!(counted(&bytes, false, step), expected, "{before} {wrong:?}");
+                }
+            }
+        }
+    }
+}
+
+const USUAL: [&str; 10] = [
+    "\\\\",
+    "\\\"",
+    "\\n",
+    "\\t",
+    "\\r",
+    "a",
+    "seventeen letters",
+    "é",
+    "完了",
+    "😀",
+];
+const UNUSUAL: [&[u8]; 14] = [
+    b"\\/",
+    b"\\b",
+    b"\\u00e9",
+    b"\\ud83d\\ude00",
+    b"\\u12",
+    b"\\ud83d",
+    b"\\x",
+    b"\"",
+    b"\\",
+    b"\x01",
+    b"\xff",
+    b"\xc3",
+    b"\xe5\xae",
+    b"\x80",
+];
+
+fn long_string() -> impl Strategy<Value = Vec<u8>> {
+    let usual = prop::sample::select(&USUAL[..]);
+    let unusual = prop::sample::select(&UNUSUAL[..]);
+    let piece = prop_oneof![
+        60 => usual.prop_map(|piece| piece.as_bytes().to_vec()),
+        1 => unusual.prop_map(<[u8]>::to_vec),
+    ];
+    prop::collection::vec(piece, 0..160).prop_map(|pieces| {
+        let mut bytes = pieces.concat();
+        bytes.insert(0, b'"');
+        bytes.push(b'"');
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    /// Whatever blocks of a string are passed over at once, and however it is cut.
+    #[test]
+    fn text_that_nobody_wants_is_checked_and_counted_all_the_same(
+        bytes in long_string(),
+        step in prop_oneof![1usize..9, 60usize..70, 100usize..300],
+    ) {
+        let expected = counted(&bytes, true, 1);
+        for (wants, step) in [(true, step), (false, step), (false, usize::MAX)] {
+            prop_assert_eq!(counted(&bytes, wants, step), expected, "{} {}", wants, step);
+        }
+        agree(&bytes);
+        if let Ok(text) = serde_json::from_slice::<String>(&bytes) {
+            prop_assert_eq!(expected.unwrap().0, text.len());
+        }
+    }
+}
+
 fn escape_all(text: &str) -> String {
     let units: Vec<String> = text
         .encode_utf16()

@@ -68,7 +68,8 @@ pub(super) struct Fields {
     pub(super) unsummed: bool,
     crc: Crc32,
     chunk_at: u64,
-    crc_from: usize,
+    /// The last outer comma of this chunk: what stands before it may be what the checksum is of.
+    comma: Option<usize>,
     prefix: u32,
     comma_at: u64,
     stated: Option<Stated>,
@@ -103,7 +104,7 @@ impl Fields {
             unsummed: false,
             crc: Crc32::new(),
             chunk_at: 0,
-            crc_from: 0,
+            comma: None,
             prefix: 0,
             comma_at: 0,
             stated: None,
@@ -119,12 +120,18 @@ impl Fields {
         self.ended_object.then_some(begun)
     }
 
-    /// Takes the rest of a chunk into the checksum; `taken` are the bytes of it that belong to the record.
+    /// Takes a chunk into the checksum; `taken` are the bytes of it that belong to the record.
     pub(super) fn end_chunk(&mut self, taken: &[u8]) {
-        if !self.unsummed {
-            self.crc.update(taken.get(self.crc_from..).unwrap_or(&[]));
+        let comma = self.comma.take();
+        if self.unsummed {
+            // Nothing to be done here.
+        } else if let Some((before, rest)) = comma.and_then(|index| taken.split_at_checked(index)) {
+            self.crc.update(before);
+            self.prefix = self.crc.value();
+            self.crc.update(rest);
+        } else {
+            self.crc.update(taken);
         }
-        self.crc_from = 0;
         self.chunk_at = self.chunk_at.saturating_add(taken.len() as u64);
     }
 
@@ -531,6 +538,13 @@ fn set_total(totals: &mut UsageTotals, count: Count, n: u64) {
 }
 
 impl Sink for Fields {
+    #[inline]
+    fn key(&mut self, name: &[u8], depth: u16) {
+        if let Some(slot) = self.path.get_mut(usize::from(depth)) {
+            *slot = Key::of(name);
+        }
+    }
+
     fn key_begin(&mut self, depth: u16) {
         if usize::from(depth) <= DEEPEST {
             self.hold(Hold::Key);
@@ -575,20 +589,30 @@ impl Sink for Fields {
         }
     }
 
+    #[inline]
     fn text(&mut self, bytes: &[u8]) {
-        let len = bytes.len() as u64;
         match self.hold {
-            Hold::Nothing => {}
             Hold::Key | Hold::Value => {
                 self.overflow |= self.held.extend_from_slice(bytes).is_err();
             }
             Hold::Hash => self.hash.update(bytes),
-            Hold::Text => {
-                let message = &mut self.record.message;
-                message.text_len = message.text_len.saturating_add(len);
-            }
-            Hold::Summary => self.record.summary_len = self.record.summary_len.saturating_add(len),
+            Hold::Nothing | Hold::Text | Hold::Summary => self.pass(bytes.len()),
         }
+    }
+
+    #[inline]
+    fn wants_text(&self) -> bool {
+        matches!(self.hold, Hold::Key | Hold::Value | Hold::Hash)
+    }
+
+    #[inline]
+    fn pass(&mut self, bytes: usize) {
+        let len = match self.hold {
+            Hold::Text => &mut self.record.message.text_len,
+            Hold::Summary => &mut self.record.summary_len,
+            Hold::Nothing | Hold::Key | Hold::Value | Hold::Hash => return,
+        };
+        *len = len.saturating_add(bytes as u64);
     }
 
     fn end(&mut self, kind: ValueKind, depth: u16, at: u64) {
@@ -604,11 +628,8 @@ impl Sink for Fields {
         }
     }
 
-    fn outer_comma(&mut self, chunk: &[u8], index: usize) {
-        self.crc
-            .update(chunk.get(self.crc_from..index).unwrap_or(&[]));
-        self.crc_from = index;
-        self.prefix = self.crc.value();
+    fn outer_comma(&mut self, index: usize) {
+        self.comma = Some(index);
         self.comma_at = self.chunk_at.saturating_add(index as u64);
     }
 }

@@ -294,6 +294,9 @@ enum Ending {
     Broken { terminated: bool },
 }
 
+/// Bytes that are read at once to find the first that is not white space: it is the first byte, as a rule.
+const FIRST_BYTES: u64 = 64;
+
 /// Offset of the first byte before `end` that is not white space.
 fn first_byte<R: Read + Seek>(
     source: &mut R,
@@ -302,7 +305,7 @@ fn first_byte<R: Read + Seek>(
 ) -> Result<u64, ReplayError<R::Error>> {
     let mut at = 0u64;
     while at < end {
-        window.read_some(source, at, end)?;
+        window.read_some(source, at, end.min(at.saturating_add(FIRST_BYTES)))?;
         let bytes = window.slice(at, end);
         if bytes.is_empty() {
             return Err(ReplayError::Changed);

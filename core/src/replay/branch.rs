@@ -38,6 +38,15 @@ impl Head {
     }
 }
 
+/// What the beginning of a log says about all of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Beginning {
+    pub(crate) head: Head,
+    /// Where a foreign log's linear prefix ends (F14): at its first node with a parent id and no checksum. `None`: nobody
+    /// has looked.
+    pub(crate) prefix_end: Option<u64>,
+}
+
 /// A node of the branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -92,9 +101,11 @@ struct Watch {
 /// Follows the branch from its tip to its root.
 pub struct Branch<'b, R> {
     back: Backward<'b, R>,
-    head: Head,
-    /// Where a foreign file's linear prefix ends (F14).
-    prefix_end: u64,
+    beginning: Beginning,
+    /// The last node without a parent that was taken to be in the linear prefix though nobody had looked.
+    assumed: Option<u64>,
+    /// The first node met with a parent and no checksum.
+    parented: u64,
     want: Want,
     notes: Notes,
     tally: Tally,
@@ -120,12 +131,24 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
         window: &'b mut [u8],
         limits: Limits,
     ) -> Result<Self, ReplayError<R::Error>> {
+        let beginning = read_beginning(&mut source, window, limits, None)?;
+        Self::after(beginning, source, window, limits)
+    }
+
+    /// Stands at the end of a log whose beginning is known. Where a linear prefix ends need not be: it is then assumed
+    /// to go on, and [`prefix_holds`](Self::prefix_holds) tells later whether that was right.
+    pub(super) fn after(
+        beginning: Beginning,
+        mut source: R,
+        window: &'b mut [u8],
+        limits: Limits,
+    ) -> Result<Self, ReplayError<R::Error>> {
         let end = source.seek(SeekFrom::End(0))?;
-        let (head, prefix_end) = read_head(&mut source, window, limits)?;
         Ok(Branch {
             back: Backward::new(source, window, limits, end)?,
-            head,
-            prefix_end,
+            beginning,
+            assumed: None,
+            parented: u64::MAX,
             want: Want::Tip,
             notes: Notes::default(),
             tally: Tally::default(),
@@ -148,7 +171,22 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
 
     /// The header's bookkeeping.
     pub fn head(&self) -> &Head {
-        &self.head
+        &self.beginning.head
+    }
+
+    /// What is known of the beginning.
+    pub(super) fn beginning(&self) -> &Beginning {
+        &self.beginning
+    }
+
+    /// Whether all that was told is right: reads on to the beginning if anything was assumed.
+    pub(super) fn prefix_holds(&mut self) -> Result<bool, ReplayError<R::Error>> {
+        let Some(assumed) = self.assumed else {
+            return Ok(true);
+        };
+        while self.prev()?.is_some() {}
+        self.beginning.prefix_end = Some(self.parented);
+        Ok(self.parented > assumed)
     }
 
     /// What was met so far.
@@ -207,10 +245,16 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
 
     /// Sets what is sought after `link`.
     fn follow(&mut self, link: Link) {
-        let foreign_prefix = !self.head.ours && link.extent.start < self.prefix_end;
+        let Beginning { head, prefix_end } = &self.beginning;
+        let start = link.extent.start;
         self.want = match &self.back.record().parent_id {
             Some(id) => Want::Node(id.clone()),
-            None if foreign_prefix => Want::Tip,
+            None if !head.ours && start < prefix_end.unwrap_or(u64::MAX) => {
+                if prefix_end.is_none() {
+                    self.assumed = self.assumed.max(Some(start));
+                }
+                Want::Tip
+            }
             None => Want::Nothing,
         };
     }
@@ -255,9 +299,13 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
                     }
                     if extent.start < self.lowest {
                         self.lowest = extent.start;
-                        self.tally.take(record, self.head.fork_point.as_ref());
+                        self.tally
+                            .take(record, self.beginning.head.fork_point.as_ref());
                         let leaf = u64::from(record.kind == Kind::Leaf);
                         self.notes.leaves = self.notes.leaves.saturating_add(leaf);
+                    }
+                    if ends_prefix(record) {
+                        self.parented = self.parented.min(extent.start);
                     }
                     if record.is_node() {
                         if self.lowest_link == u64::MAX {
@@ -469,27 +517,48 @@ impl Watch {
     }
 }
 
-/// The header, and where a foreign file's linear prefix ends: at its first node with a parent id and no checksum.
-fn read_head<R: Read + Seek>(
+/// F14: after this node of a foreign log, no parent means no parent.
+fn ends_prefix(record: &Record) -> bool {
+    record.is_node() && record.parent_id.is_some() && !record.has_crc
+}
+
+/// Bytes that are read at once at a log's beginning: most headers are shorter.
+const HEAD_WINDOW: usize = 4096;
+
+/// Reads the header, and looks for the end of a foreign log's linear prefix: among its first `look` nodes, or all.
+pub(crate) fn read_beginning<R: Read + Seek>(
     source: &mut R,
     window: &mut [u8],
     limits: Limits,
-) -> Result<(Head, u64), ReplayError<R::Error>> {
+    look: Option<u8>,
+) -> Result<Beginning, ReplayError<R::Error>> {
+    let part = match look {
+        Some(_) => window.len().min(HEAD_WINDOW),
+        None => window.len(),
+    };
+    let window = window.get_mut(..part).unwrap_or(&mut []);
     let mut records = Records::new(source, window, limits, 0, 1)?;
     let mut head = Head::default();
+    let mut nodes = 0u8;
     while let Some(event) = records.next()? {
         let Event::Record(found) = event else {
             continue;
         };
         let record = found.record;
+        let mut prefix_end = None;
         if found.header_place && record.kind == Kind::Session {
             head = Head::of(record, found.extent);
-        } else if record.is_node() && record.parent_id.is_some() && !record.has_crc {
-            return Ok((head, found.extent.start));
+        } else {
+            nodes = nodes.saturating_add(u8::from(record.is_node()));
+            prefix_end = ends_prefix(record).then_some(found.extent.start);
         }
         if head.ours {
-            break;
+            prefix_end = Some(u64::MAX);
+        }
+        if prefix_end.is_some() || look.is_some_and(|look| nodes >= look) {
+            return Ok(Beginning { head, prefix_end });
         }
     }
-    Ok((head, u64::MAX))
+    let prefix_end = Some(u64::MAX);
+    Ok(Beginning { head, prefix_end })
 }

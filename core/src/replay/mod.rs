@@ -15,6 +15,7 @@ mod tally;
 
 pub use backward::Backward;
 pub(crate) use backward::nearest_node;
+pub(crate) use branch::{Beginning, read_beginning};
 pub use branch::{Branch, Head, Link, Notes};
 pub use forward::{
     ContextStart, Forward, Full, Node, Note, SliceTable, Slot, Table, context_start,

@@ -1,6 +1,6 @@
 //! Reverse replay: the context, newest first, in constant memory (F17).
 
-use super::{Branch, Link, Notes, ReplayError, Tally, backward::Mark, branch::Head};
+use super::{Beginning, Branch, Link, Notes, ReplayError, Tally, backward::Mark, branch::Head};
 use crate::{
     id::EntryId,
     record::{Extent, Kind, Limits, Record},
@@ -59,14 +59,31 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
         window: &'b mut [u8],
         limits: Limits,
     ) -> Result<Self, ReplayError<R::Error>> {
-        Ok(Reverse {
-            branch: Branch::new(source, window, limits)?,
+        Ok(Self::along(Branch::new(source, window, limits)?))
+    }
+
+    /// As [`new`](Self::new), for a log whose beginning is known. If it is not known where a linear prefix ends,
+    /// [`prefix_holds`](Self::prefix_holds) has to be asked.
+    pub(crate) fn after(
+        beginning: Beginning,
+        source: R,
+        window: &'b mut [u8],
+        limits: Limits,
+    ) -> Result<Self, ReplayError<R::Error>> {
+        Ok(Self::along(Branch::after(
+            beginning, source, window, limits,
+        )?))
+    }
+
+    fn along(branch: Branch<'b, R>) -> Self {
+        Reverse {
+            branch,
             compaction: None,
             stop_at: None,
             tip: None,
             tip_id: None,
             over: false,
-        })
+        }
     }
 
     /// Takes the nearest node with this id for the tip, whatever the file says. To be called first;
@@ -155,6 +172,16 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
     /// What was met so far.
     pub fn notes(&self) -> &Notes {
         self.branch.notes()
+    }
+
+    /// What is known of the beginning.
+    pub(crate) fn beginning(&self) -> &Beginning {
+        self.branch.beginning()
+    }
+
+    /// Whether all that was told is right: reads on to the beginning if anything was assumed. To be called last.
+    pub(crate) fn prefix_holds(&mut self) -> Result<bool, ReplayError<R::Error>> {
+        self.branch.prefix_holds()
     }
 
     /// The sums, after reading as far back as they need: to the newest totals, or to the beginning.

@@ -36,6 +36,19 @@ pub(crate) struct Kept {
     pub(crate) role: Role,
 }
 
+/// An id's newest bearer.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// The upper half of the id's hash: most other ids differ in it, and need not be looked up.
+    tag: u32,
+    index: u32,
+}
+
+const EMPTY: Slot = Slot {
+    tag: 0,
+    index: NONE,
+};
+
 /// The nodes of a file.
 #[derive(Debug, Default)]
 pub(crate) struct Nodes {
@@ -43,7 +56,7 @@ pub(crate) struct Nodes {
     /// All ids, one behind the other.
     ids: String,
     /// The newest bearer of each id, by the id's hash: open addressing, at most half full.
-    slots: Vec<u32>,
+    slots: Vec<Slot>,
     borne: usize,
     hasher: RandomState,
     usages: Vec<Usage>,
@@ -92,38 +105,54 @@ impl Nodes {
     }
 
     pub(crate) fn find_id(&self, id: &str) -> Option<u32> {
-        some(*self.slots.get(self.slot_of(id)?)?)
+        // Most parents, and most leaves' targets, are the last node.
+        let last = self.len().checked_sub(1);
+        if last.is_some_and(|last| self.id(last) == Some(id)) {
+            return last;
+        }
+        let slot = self.slot_of(id, self.hasher.hash_one(id))?;
+        some(self.slots.get(slot)?.index)
     }
 
     /// The slot that holds the newest bearer of `id`, or the empty one where it would stand.
-    fn slot_of(&self, id: &str) -> Option<usize> {
+    fn slot_of(&self, id: &str, hash: u64) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
-        let mut slot = self.hasher.hash_one(id) as usize & mask;
+        let mut at = hash as usize & mask;
         loop {
-            let there = some(self.slots[slot]);
-            if there.is_none_or(|index| self.id(index) == Some(id)) {
-                return Some(slot);
+            let slot = self.slots[at];
+            let is_it = slot.tag == tag(hash) && self.id(slot.index) == Some(id);
+            if slot.index == NONE || is_it {
+                return Some(at);
             }
-            slot = (slot + 1) & mask;
+            at = (at + 1) & mask;
         }
     }
 
     fn bear(&mut self, id: &str, index: u32) {
         if self.borne * 2 >= self.slots.len() {
             let len = (self.slots.len() * 2).max(64);
-            for index in std::mem::replace(&mut self.slots, vec![NONE; len]) {
-                if index != NONE
-                    && let Some(slot) = self.id(index).and_then(|id| self.slot_of(id))
+            for slot in std::mem::replace(&mut self.slots, vec![EMPTY; len]) {
+                if slot.index != NONE
+                    && let Some(id) = self.id(slot.index)
+                    && let Some(at) = self.slot_of(id, self.hasher.hash_one(id))
                 {
-                    self.slots[slot] = index;
+                    self.slots[at] = slot;
                 }
             }
         }
-        if let Some(slot) = self.slot_of(id) {
-            self.borne += usize::from(self.slots[slot] == NONE);
-            self.slots[slot] = index;
+        let hash = self.hasher.hash_one(id);
+        if let Some(at) = self.slot_of(id, hash) {
+            self.borne += usize::from(self.slots[at].index == NONE);
+            self.slots[at] = Slot {
+                tag: tag(hash),
+                index,
+            };
         }
     }
+}
+
+fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }
 
 impl Table for Nodes {
