@@ -59,7 +59,7 @@ pub(crate) fn audited(
     path: &Path,
     file: File,
     bytes: u64,
-    mut take: impl FnMut(&Forward<Nodes>, &Found<'_>),
+    mut take: impl FnMut(&Forward<Nodes>, &Found<'_>) + Send,
 ) -> Result<(SessionLog, Verification), Error> {
     let mut audit = Audit::default();
     let log = SessionLog::read(path.into(), file, bytes, |forward, found| {

@@ -6,9 +6,7 @@ use crate::{
     id::EntryId,
     record::{FORMAT_VERSION, Limits, Record, Role},
     recovery::Event,
-    replay::{
-        Beginning, Item, Notes, Records, ReplayError, Reverse, nearest_node, read_beginning,
-    },
+    replay::{Beginning, Item, Notes, Records, ReplayError, Reverse, nearest_node, read_beginning},
     time::Clock,
 };
 use embedded_io::{Read, Seek, SeekFrom};
