@@ -1,3 +1,4 @@
 //! Simulated storage.
 
+pub mod flash;
 pub mod memory;

@@ -41,6 +41,8 @@ pub mod cost;
 pub mod crc;
 #[cfg(feature = "serde-json-core")]
 pub mod decode;
+#[cfg(feature = "flash")]
+pub mod flash;
 pub mod id;
 pub mod journal;
 pub mod json;
