@@ -4,6 +4,8 @@
 mod corpus;
 /// The example programs and the session that is kept beside them.
 mod examples;
+/// The flash log: costs, and the journal on it.
+mod flash;
 /// The framer and the reference reader on generated files.
 mod framing;
 /// Repair, copy and check of damaged files, against the reference reader.
