@@ -6,6 +6,8 @@ mod corpus;
 mod examples;
 /// The flash log: costs, and the journal on it.
 mod flash;
+/// The flash log through losses of power at every step.
+mod flash_power;
 /// The framer and the reference reader on generated files.
 mod framing;
 /// Repair, copy and check of damaged files, against the reference reader.

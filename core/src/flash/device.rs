@@ -35,33 +35,12 @@ impl Window {
         }
     }
 
-    /// The bytes are no longer the block's.
-    pub(super) fn forget(&mut self) {
-        self.len = 0;
-    }
-
     /// The bytes of block `seq` from `pos` on, as far as they are held.
     fn from(&self, seq: u32, pos: u32) -> &[u8] {
         let held = self.bytes.get(..self.len as usize).unwrap_or(&[]);
         match pos.checked_sub(self.pos) {
             Some(skip) if seq == self.seq => held.get(skip as usize..).unwrap_or(&[]),
             _ => &[],
-        }
-    }
-
-    /// The first `len` bytes after a frame header's room, when this holds what is to be programmed.
-    pub(super) fn payload_front(&self, len: usize) -> &[u8] {
-        let payload = self.bytes.get(FRAME_HEADER as usize..).unwrap_or(&[]);
-        payload.get(..len).unwrap_or(&[])
-    }
-
-    /// Puts bytes after the first `len` of what is to be programmed.
-    pub(super) fn append(&mut self, len: usize, bytes: &[u8]) {
-        self.forget();
-        let start = len.saturating_add(FRAME_HEADER as usize);
-        let end = start.saturating_add(bytes.len());
-        if let Some(place) = self.bytes.get_mut(start..end) {
-            place.copy_from_slice(bytes);
         }
     }
 
@@ -144,16 +123,17 @@ impl<F: ReadNorFlash> Device<F> {
         })
     }
 
-    /// The last block of `low..end` for which `test` holds, where it holds for `low` and fails for all after the
-    /// first for which it fails. A bad header is passed over for the next one that can be read.
+    /// The last block from `low` to before `end` for which `test` holds, where it holds for `low` and fails for all
+    /// after the first for which it fails. A bad header is passed over for the next one that can be read. The header is
+    /// the one that the search has seen: a weak one might read differently a second time.
     pub(super) fn last_where(
         &mut self,
-        mut low: u32,
+        mut low: BlockHeader,
         mut end: u32,
         test: impl Fn(&BlockHeader) -> bool,
-    ) -> Result<u32, F::Error> {
-        while end.saturating_sub(low) > 1 {
-            let middle = low.saturating_add(end.saturating_sub(low) / 2);
+    ) -> Result<BlockHeader, F::Error> {
+        while end.saturating_sub(low.seq) > 1 {
+            let middle = low.seq.saturating_add(end.saturating_sub(low.seq) / 2);
             let mut probe = middle;
             let mut slot = self.slot(probe)?;
             while slot == Slot::Bad && probe.saturating_add(1) < end {
@@ -161,7 +141,7 @@ impl<F: ReadNorFlash> Device<F> {
                 slot = self.slot(probe)?;
             }
             match slot {
-                Slot::Valid(header) if header.seq == probe && test(&header) => low = probe,
+                Slot::Valid(header) if header.seq == probe && test(&header) => low = header,
                 _ => end = middle,
             }
         }
@@ -178,17 +158,6 @@ impl<F: ReadNorFlash> Device<F> {
                 Content::Stream => header.offset,
                 Content::Copy => 0,
             },
-            damaged: false,
-        }
-    }
-
-    /// A walk that begins with this frame.
-    pub(super) fn walk_from(&self, frame: &Frame) -> Walk {
-        Walk {
-            content: frame.content,
-            seq: frame.seq,
-            pos: frame.pos,
-            offset: frame.offset,
             damaged: false,
         }
     }
@@ -232,6 +201,28 @@ impl<F: ReadNorFlash> Device<F> {
         }
         walk.damaged |= lost;
         Ok(None)
+    }
+
+    /// Reads a frame once more, from the flash, into `out`; `false` when it is no longer what it was.
+    pub(super) fn load(
+        &mut self,
+        window: &mut Window,
+        frame: &Frame,
+        out: &mut [u8; MAX_FRAME as usize],
+    ) -> Result<bool, F::Error> {
+        window.len = 0;
+        let mut walk = Walk {
+            content: frame.content,
+            seq: frame.seq,
+            pos: frame.pos,
+            offset: frame.offset,
+            damaged: false,
+        };
+        let same = self.next(window, &mut walk)? == Some(*frame);
+        // The window begins with the frame, since it held nothing.
+        *out = window.bytes;
+        window.len = 0;
+        Ok(same)
     }
 
     /// Reads the frame at `pos`, through the window.

@@ -2,7 +2,9 @@
 
 use super::{
     Error, Geometry,
-    device::{Device, Frame, Window},
+    device::{Device, Window},
+    layout::MAX_FRAME,
+    mount::End,
     view::View,
 };
 use embedded_storage::nor_flash::ReadNorFlash;
@@ -32,9 +34,11 @@ pub struct Options {
 pub struct FlashLog<F> {
     pub(super) device: Device<F>,
     pub(super) options: Options,
-    /// What is to be programmed, after room for its frame's header; otherwise a window for reading.
+    /// For reading.
     pub(super) window: Window,
-    /// Bytes to be programmed.
+    /// What is to be programmed: a frame, with room for its header.
+    pub(super) frame: [u8; MAX_FRAME as usize],
+    /// Bytes of payload in it.
     pub(super) fill: usize,
     /// The bytes to be programmed begin with a record's first byte.
     pub(super) starts: bool,
@@ -59,8 +63,6 @@ pub struct FlashLog<F> {
     pub(super) record_block: u32,
     /// Blocks from the next one up to here may still hold what is not to count any more.
     pub(super) stale: u32,
-    /// The frame that was newest when the log was mounted: it may be weak.
-    pub(super) suspect: Option<Frame>,
 }
 
 impl<F: ReadNorFlash> FlashLog<F> {
@@ -75,57 +77,70 @@ impl<F: ReadNorFlash> FlashLog<F> {
     ) -> Result<Self, Error<F::Error>> {
         let mut device = Device::new(flash, geometry)?;
         let mut window = Window::new();
+        let mut frame = [0; MAX_FRAME as usize];
         let newest = device.newest()?;
-        let end = match &newest {
-            Some(newest) => device.find_end(&mut window, newest.seq, newest.tail)?,
-            None => None,
-        };
-        let first_free = newest.map_or(0, |newest| newest.seq.saturating_add(1));
+        let (mut end, mut weak) = (None, None);
+        while let Some(newest) = &newest {
+            end = device.find_end(&mut window, newest.seq, newest.tail, weak)?;
+            // The program of the last frame may have been cut short: its bytes stay in RAM until they are programmed
+            // anew. If they read differently now, they were never acknowledged.
+            let Some(last) = end.and_then(|end| end.newest) else {
+                break;
+            };
+            if device.load(&mut window, &last, &mut frame)? {
+                break;
+            }
+            weak = Some(last);
+        }
+        let next = newest.map_or(0, |newest| newest.seq.saturating_add(1));
         let mut log = FlashLog {
             device,
             options,
             window,
+            frame,
             fill: 0,
             starts: true,
-            view: View::whole(first_free, first_free, 0),
+            view: View::whole(next, next, 0),
             new_session: true,
             header_left: Some(geometry.max_header()),
             position: 0,
-            next: first_free,
+            next,
             pos: geometry.block_size(),
-            tail: first_free,
+            tail: next,
             wish: newest.map_or(0, |newest| newest.tail),
-            stale: first_free,
             copy: None,
-            record_block: first_free,
-            suspect: None,
+            record_block: next,
+            stale: next,
         };
-        if let Some(end) = end {
-            let last = end.last.seq;
-            log.next = last.saturating_add(1);
-            log.record_block = last;
-            log.tail = end.last.tail;
-            log.copy = end.last.copy;
-            log.suspect = end.newest;
-            log.new_session = false;
-            if end.len > 0 {
-                log.header_left = None;
+        if let (Some(end), Some(newest)) = (end, newest) {
+            log.resume(&end)?;
+            if end.last.seq < newest.seq && !newest.has_copy() {
+                // Of the blocks that do not count, the last may have been in the middle of being erased, and its
+                // header may read as one again. (One with a header copy was never followed by another.)
+                log.stale = log.stale.saturating_add(1);
             }
-            log.view = View::whole(end.session, last, end.len);
-            log.refresh_view()?;
         }
         Ok(log)
     }
 
-    /// Finds out anew where the newest session begins.
-    fn refresh_view(&mut self) -> Result<(), F::Error> {
-        let FlashLog {
-            device,
-            window,
-            view,
-            ..
-        } = self;
-        *view = View::open(device, window, *view, self.tail, self.copy)?;
+    /// Goes on where a session ends.
+    fn resume(&mut self, end: &End) -> Result<(), F::Error> {
+        let last = end.last.seq;
+        let mut len = end.len;
+        if let Some(newest) = end.newest {
+            self.fill = usize::try_from(len.saturating_sub(newest.offset)).unwrap_or(0);
+            self.starts = newest.first;
+            len = newest.offset;
+        }
+        if end.len > 0 {
+            self.header_left = None;
+        }
+        self.next = last.saturating_add(1);
+        (self.record_block, self.tail, self.copy) = (last, end.last.tail, end.last.copy);
+        self.new_session = false;
+        let whole = View::whole(end.session, last, len);
+        let (device, window) = (&mut self.device, &mut self.window);
+        self.view = View::open(device, window, whole, self.tail, self.copy)?;
         Ok(())
     }
 

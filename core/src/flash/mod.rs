@@ -17,8 +17,8 @@
 //! - **Space is freed by moving the tail**, a number in the next block's header: nothing is erased before its place is
 //!   needed, so reclaiming costs nothing, and no append ever waits for more than one erase. One block is always free.
 //!
-//! Memory: a [`FlashLog`] holds one frame, 256 bytes, for writing and reading, and about 400 bytes of bookkeeping;
-//! what it does takes at most another 1 KiB of stack.
+//! Memory: a [`FlashLog`] holds a frame to be programmed and a window for reading, 256 bytes each, and about 400 bytes
+//! of bookkeeping.
 
 mod device;
 mod geometry;
@@ -52,9 +52,6 @@ pub enum Error<E> {
     Full,
     /// A session's first line is longer than [`Geometry::max_header`].
     HeaderTooLong,
-    /// The newest frame reads differently than when the log was mounted: it was being programmed when power went.
-    /// Mount again. (What was acknowledged is never in such a frame.)
-    Unstable,
     /// There is no such session, or it has been reclaimed.
     NoSuchSession,
     /// A position before the beginning, or beyond what can be counted.
@@ -75,7 +72,6 @@ impl<E: core::fmt::Debug> core::fmt::Display for Error<E> {
             Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
             Self::Full => f.write_str("the flash region is full"),
             Self::HeaderTooLong => f.write_str("the session's header does not fit a block"),
-            Self::Unstable => f.write_str("the newest frame reads differently than before"),
             Self::NoSuchSession => f.write_str("there is no such session"),
             Self::InvalidSeek => f.write_str("no such position"),
             Self::Geometry(error) => write!(f, "{error}"),
@@ -92,7 +88,6 @@ impl<E: NorFlashError> embedded_io::Error for Error<E> {
             Self::Full => ErrorKind::OutOfMemory,
             Self::HeaderTooLong | Self::InvalidSeek | Self::Geometry(_) => ErrorKind::InvalidInput,
             Self::NoSuchSession => ErrorKind::NotFound,
-            Self::Unstable => ErrorKind::InvalidData,
             Self::Flash(_) => ErrorKind::Other,
         }
     }

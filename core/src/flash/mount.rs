@@ -15,7 +15,7 @@ pub(super) struct End {
     pub(super) last: BlockHeader,
     /// Length of the stream: after the last whole record.
     pub(super) len: u64,
-    /// The frame that was programmed last of all, if the stream ends in it.
+    /// The frame in which the stream ends, if its block holds none after it: it may be weak.
     pub(super) newest: Option<Frame>,
 }
 
@@ -38,8 +38,7 @@ impl<F: ReadNorFlash> Device<F> {
         for place in 0..blocks {
             if let Slot::Valid(first) = self.slot(place)? {
                 let lap_end = first.seq.saturating_sub(place).saturating_add(blocks);
-                let newest = self.last_where(first.seq, lap_end, |_| true)?;
-                return self.header(newest);
+                return self.last_where(first, lap_end, |_| true).map(Some);
             }
         }
         Ok(None)
@@ -49,12 +48,13 @@ impl<F: ReadNorFlash> Device<F> {
     ///
     /// Blocks behind it that hold no record's end are as if they had never been opened: what they hold is not whole.
     /// Only a block with a header copy that has been built upon stays; then what lies before it ends where it begins,
-    /// or earlier.
+    /// or earlier. Of the block of `until`, that frame and later ones do not count.
     pub(super) fn find_end(
         &mut self,
         window: &mut Window,
         newest: u32,
         low: u32,
+        until: Option<Frame>,
     ) -> Result<Option<End>, F::Error> {
         let mut pinned: Option<BlockHeader> = None;
         let mut seq = newest;
@@ -64,13 +64,13 @@ impl<F: ReadNorFlash> Device<F> {
                     return Ok(Some(End::empty(pinned)));
                 }
                 let limit = pinned.map_or(u64::MAX, |pinned| pinned.offset);
-                let scan = self.scan(window, &header, limit)?;
+                let scan = self.scan(window, &header, limit, until)?;
                 if let Some(len) = scan.end {
                     return Ok(Some(End {
                         session: header.session,
                         last: pinned.unwrap_or(header),
                         len,
-                        newest: scan.last.filter(|f| seq == newest && f.offset < len),
+                        newest: scan.last.filter(|frame| frame.offset < len),
                     }));
                 }
                 if scan.pinned && pinned.is_none() {
@@ -89,6 +89,7 @@ impl<F: ReadNorFlash> Device<F> {
         window: &mut Window,
         header: &BlockHeader,
         limit: u64,
+        until: Option<Frame>,
     ) -> Result<Scan, F::Error> {
         let mut scan = Scan {
             end: None,
@@ -97,6 +98,9 @@ impl<F: ReadNorFlash> Device<F> {
         };
         let mut walk = self.walk(Content::Stream, header);
         while let Some(frame) = self.next(window, &mut walk)? {
+            if until.is_some_and(|until| until.seq == frame.seq && until.pos <= frame.pos) {
+                break;
+            }
             let counts = limit.saturating_sub(frame.offset).min(u64::from(frame.len));
             let payload = window.payload(&frame);
             let payload = payload.get(..counts as usize).unwrap_or(&[]);

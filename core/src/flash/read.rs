@@ -1,6 +1,6 @@
 //! Reading the newest session, buffered bytes included.
 
-use super::{Error, FlashLog, device::Window};
+use super::{Error, FlashLog, layout::FRAME_HEADER};
 use embedded_io::{ErrorType, Read, Seek, SeekFrom};
 use embedded_storage::nor_flash::ReadNorFlash;
 
@@ -12,23 +12,21 @@ impl<F: ReadNorFlash> FlashLog<F> {
     fn read_at(&mut self, at: u64, out: &mut [u8]) -> Result<usize, F::Error> {
         if let Some(skip) = at.checked_sub(self.view.len) {
             let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-            let pending = self.window.payload_front(self.fill);
-            let bytes = pending.get(skip..).unwrap_or(&[]);
-            let count = bytes.len().min(out.len());
-            if let (Some(out), Some(bytes)) = (out.get_mut(..count), bytes.get(..count)) {
-                out.copy_from_slice(bytes);
+            let pending = self.payload().get(skip..).unwrap_or(&[]);
+            let count = pending.len().min(out.len());
+            if let (Some(out), Some(pending)) = (out.get_mut(..count), pending.get(..count)) {
+                out.copy_from_slice(pending);
             }
             return Ok(count);
         }
-        let mut spare;
-        let window = if self.fill == 0 {
-            &mut self.window
-        } else {
-            // The log's own holds what is to be programmed.
-            spare = Window::new();
-            &mut spare
-        };
-        self.view.read(&mut self.device, window, at, out)
+        let (device, window) = (&mut self.device, &mut self.window);
+        self.view.read(device, window, at, out)
+    }
+
+    /// What is to be programmed.
+    pub(super) fn payload(&self) -> &[u8] {
+        let payload = self.frame.get(FRAME_HEADER as usize..).unwrap_or(&[]);
+        payload.get(..self.fill).unwrap_or(&[])
     }
 
     /// A record begins at offset `at`.

@@ -51,8 +51,6 @@ impl<F: ReadNorFlash> FlashLog<F> {
     ///
     /// Errors: [`Error::Flash`] from reading.
     pub fn reclaim(&mut self, keep_from: u64) -> Result<u32, Error<F::Error>> {
-        let suspect = self.suspect.map(|suspect| suspect.offset);
-        let keep_from = keep_from.min(suspect.unwrap_or(u64::MAX));
         let block = if self.new_session {
             self.next
         } else {
@@ -87,17 +85,16 @@ impl<F: ReadNorFlash> FlashLog<F> {
         {
             return Ok(keep(Some(copy)));
         }
-        let mut window = Window::new();
-        let device = &mut self.device;
+        let (device, window) = (&mut self.device, &mut self.window);
         let source = if session == self.view.session && !self.new_session {
             self.view
         } else {
             let last = self.next.saturating_sub(1);
             let whole = View::whole(session, last, u64::MAX);
-            View::open(device, &mut window, whole, self.tail, self.copy)?
+            View::open(device, window, whole, self.tail, self.copy)?
         };
-        let base = View::open(device, &mut window, source.entire(), tail, None)?.base;
-        let line = HeaderLine::find(source, device, &mut window, base)?;
+        let base = View::open(device, window, source.entire(), tail, None)?.base;
+        let line = HeaderLine::find(source, device, window, base)?;
         Ok(CopyPlan {
             block: line.as_ref().map(|_| self.next),
             line,
@@ -162,10 +159,10 @@ impl HeaderLine {
     pub(super) fn write<F: NorFlash>(
         mut self,
         device: &mut Device<F>,
+        window: &mut Window,
         seq: u32,
         pos: u32,
     ) -> Result<u32, F::Error> {
-        let mut window = Window::new();
         let mut out = CopyFrames {
             seq,
             pos,
@@ -182,7 +179,7 @@ impl HeaderLine {
             let most = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
             let most = most.min(bytes.len());
             let piece = bytes.get_mut(..most).unwrap_or(&mut []);
-            let count = self.source.read(device, &mut window, at, piece)?;
+            let count = self.source.read(device, window, at, piece)?;
             if count == 0 {
                 break;
             }

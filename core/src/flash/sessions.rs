@@ -43,16 +43,14 @@ pub struct Sessions<'l, F> {
     window: Window,
     /// The next older session ends in the block before this one.
     before: u32,
-    newest: bool,
 }
 
 impl<F: ReadNorFlash> FlashLog<F> {
-    /// The sessions with a whole record, newest first.
+    /// The sessions with a whole record on the flash, newest first.
     pub fn sessions(&mut self) -> Sessions<'_, F> {
         let before = self.next;
         Sessions {
             before,
-            newest: true,
             window: Window::new(),
             log: self,
         }
@@ -88,21 +86,10 @@ impl<F: ReadNorFlash> Sessions<'_, F> {
     #[allow(clippy::should_implement_trait)] // An iterator cannot fail.
     pub fn next(&mut self) -> Result<Option<SessionInfo>, Error<F::Error>> {
         let log = &mut *self.log;
-        if core::mem::take(&mut self.newest) && !log.new_session {
-            let view = &log.view;
-            self.before = view.low;
-            return Ok(Some(SessionInfo {
-                id: SessionId(view.session),
-                len: view.len,
-                partial: view.session < view.low,
-                blocks: log.next.saturating_sub(view.low),
-                last: view.last,
-            }));
-        }
         let Some(newest) = self.before.checked_sub(1).filter(|seq| *seq >= log.tail) else {
             return Ok(None);
         };
-        let end = log.device.find_end(&mut self.window, newest, log.tail)?;
+        let end = log.device.find_end(&mut self.window, newest, log.tail, None)?;
         Ok(end.map(|end: End| {
             let low = end.session.max(log.tail);
             self.before = low;

@@ -227,7 +227,9 @@ impl View {
             }
             _ => {
                 let end = self.last.saturating_add(1);
-                device.last_where(self.low, end, |header| header.offset <= at)?
+                let low = self.low_header(device)?;
+                let found = device.last_where(low, end, |header| header.offset <= at)?;
+                found.seq
             }
         };
         loop {
@@ -236,6 +238,28 @@ impl View {
                 return Ok(present);
             }
             seq = present.next;
+        }
+    }
+
+    /// The session's first block that can be read.
+    fn low_header<F: ReadNorFlash>(&self, device: &mut Device<F>) -> Result<BlockHeader, F::Error> {
+        for seq in self.low..self.last {
+            if let Some(header) = device.header(seq)? {
+                return Ok(header);
+            }
+        }
+        Ok(self.unreadable(self.last))
+    }
+
+    /// What stands for the header of a block that cannot be read: the block holds nothing, what is missing reads as
+    /// lost.
+    fn unreadable(&self, seq: u32) -> BlockHeader {
+        BlockHeader {
+            seq,
+            session: self.session,
+            offset: 0,
+            tail: seq,
+            copy: None,
         }
     }
 
@@ -263,14 +287,7 @@ impl View {
         seq: u32,
     ) -> Result<Present, F::Error> {
         let header = device.header(seq)?.filter(|h| h.session == self.session);
-        // A block that cannot be read holds nothing: what is missing reads as lost.
-        let header = header.unwrap_or(BlockHeader {
-            seq,
-            session: self.session,
-            offset: 0,
-            tail: seq,
-            copy: None,
-        });
+        let header = header.unwrap_or(self.unreadable(seq));
         let (mut limit, mut next) = (self.len, seq);
         for following in seq.saturating_add(1)..=self.last {
             if let Some(header) = device.header(following)? {

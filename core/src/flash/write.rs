@@ -2,7 +2,6 @@
 
 use super::{
     Error, FlashLog, Policy,
-    device::Window,
     layout::{BlockHeader, Content, FRAME_HEADER, FrameHeader},
     reclaim::CopyPlan,
     view::View,
@@ -20,7 +19,6 @@ impl<F: NorFlash> FlashLog<F> {
     /// Errors: what [`Storage::sync`] gives, which comes first.
     pub fn begin_session(&mut self) -> Outcome<(), F> {
         self.program()?;
-        self.suspect = None;
         self.view = View::whole(self.next, self.next, 0);
         self.new_session = true;
         self.header_left = Some(self.device.geometry.max_header());
@@ -46,27 +44,6 @@ impl<F: NorFlash> FlashLog<F> {
         room as usize
     }
 
-    /// Takes the frame that may be weak for one that is still to be programmed.
-    fn take_suspect(&mut self) -> Outcome<(), F> {
-        let Some(suspect) = self.suspect else {
-            return Ok(());
-        };
-        self.window.forget();
-        let mut walk = self.device.walk_from(&suspect);
-        let frame = self.device.next(&mut self.window, &mut walk)?;
-        if frame != Some(suspect) {
-            return Err(Error::Unstable);
-        }
-        let len = self.view.len.saturating_sub(suspect.offset);
-        self.suspect = None;
-        // It was read from its beginning on, and so stands where it is to be programmed from.
-        self.window.forget();
-        self.fill = usize::try_from(len).unwrap_or(0);
-        self.starts = suspect.first;
-        self.view.grow(self.view.last, suspect.offset);
-        Ok(())
-    }
-
     /// Programs what is to be programmed.
     fn program(&mut self) -> Outcome<(), F> {
         if self.fill == 0 {
@@ -76,13 +53,13 @@ impl<F: NorFlash> FlashLog<F> {
             self.open_block()?;
         }
         let (seq, pos) = (self.next.saturating_sub(1), self.pos);
-        let payload = self.window.payload_front(self.fill);
+        let payload = self.payload();
         let ends = payload.last() == Some(&b'\n');
         let begins_record = memchr::memrchr(b'\n', payload).is_some();
         let header = FrameHeader::new(Content::Stream, self.view.len, self.starts, ends);
         let geometry = self.device.geometry;
-        let size = header.seal(&mut self.window.bytes, self.fill, &geometry, seq, pos);
-        let bytes = self.window.bytes.get(..size).unwrap_or(&[]);
+        let size = header.seal(&mut self.frame, self.fill, &geometry, seq, pos);
+        let bytes = self.frame.get(..size).unwrap_or(&[]);
         // Should this fail, nobody knows what the place holds.
         self.pos = geometry.block_size();
         self.device.program(seq, pos, bytes)?;
@@ -117,7 +94,7 @@ impl<F: NorFlash> FlashLog<F> {
         })?;
         let mut pos = self.device.geometry.header_len();
         if let Some(line) = line {
-            pos = line.write(&mut self.device, seq, pos)?;
+            pos = line.write(&mut self.device, &mut self.window, seq, pos)?;
         }
         if self.new_session {
             self.view = View::whole(seq, seq, self.view.len);
@@ -129,8 +106,8 @@ impl<F: NorFlash> FlashLog<F> {
         self.view.grow(seq, self.view.len);
         if tail != self.tail {
             (self.tail, self.copy) = (tail, copy);
-            // The log's own window holds what is to be programmed.
-            self.view = View::open(&mut self.device, &mut Window::new(), self.view, tail, copy)?;
+            let (device, window) = (&mut self.device, &mut self.window);
+            self.view = View::open(device, window, self.view, tail, copy)?;
         }
         Ok(())
     }
@@ -155,12 +132,11 @@ impl<F: NorFlash> FlashLog<F> {
 impl<F: NorFlash> Write for FlashLog<F> {
     /// Takes bytes into the frame to come, and programs the frames that are full.
     ///
-    /// Errors: [`Error::Full`], [`Error::HeaderTooLong`], [`Error::Unstable`], [`Error::Flash`].
+    /// Errors: [`Error::Full`], [`Error::HeaderTooLong`], [`Error::Flash`].
     fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
         if buf.is_empty() {
             return Ok(0);
         }
-        self.take_suspect()?;
         if self.fill >= self.frame_room() {
             self.program()?;
         }
@@ -176,7 +152,11 @@ impl<F: NorFlash> Write for FlashLog<F> {
                 None => Some(u32::try_from(left).unwrap_or(0)),
             };
         }
-        self.window.append(self.fill, bytes);
+        let start = self.fill.saturating_add(FRAME_HEADER as usize);
+        let end = start.saturating_add(bytes.len());
+        if let Some(place) = self.frame.get_mut(start..end) {
+            place.copy_from_slice(bytes);
+        }
         self.fill = self.fill.saturating_add(bytes.len());
         Ok(bytes.len())
     }
@@ -197,17 +177,10 @@ impl<F: NorFlash> Storage for FlashLog<F> {
         if len >= self.len() {
             return Ok(true);
         }
-        if self.suspect.is_some_and(|suspect| len > suspect.offset) {
-            self.take_suspect()?;
-        }
-        if len == 0 {
-            self.header_left = Some(self.device.geometry.max_header());
-        }
         if let Some(keep) = len.checked_sub(self.view.len) {
             self.fill = usize::try_from(keep).unwrap_or(0);
             return Ok(true);
         }
-        self.suspect = None;
         self.fill = 0;
         let starts = self.is_boundary(len)?;
         let block = self.view.block_of(&mut self.device, len)?;

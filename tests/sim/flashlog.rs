@@ -1,0 +1,473 @@
+//! A flash log beside the plainest model of it: lists of records, of which some are acknowledged.
+//!
+//! Whatever happens to the chip, a mounted log must show each acknowledged record of the newest session at its offset,
+//! byte for byte, then perhaps some that were written and not acknowledged, whole and in order, and nothing else.
+
+use super::flash::{Chip, Failure, Flash, Random};
+use embedded_io::{Read, Seek, SeekFrom, Write};
+use sessionlog_core::flash::{Error, FlashLog, Geometry, Options, Policy};
+use sessionlog_core::journal::Storage;
+
+/// A session that was begun.
+#[derive(Clone, Debug, Default)]
+struct Session {
+    /// Its records, the header first.
+    records: Vec<Vec<u8>>,
+    /// How many are acknowledged.
+    acked: usize,
+    /// From this one on they are still wanted.
+    wanted: usize,
+    /// Records that were written after the acknowledged ones, and taken back: they may show up again.
+    ghosts: Vec<Vec<Vec<u8>>>,
+}
+
+/// What is done to a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// A record of so many bytes, its line end included.
+    Write(usize),
+    /// A record of which only so many bytes are written: it is taken back.
+    Abandon(usize),
+    /// What was written is made durable.
+    Sync,
+    /// What was not made durable is taken back.
+    Undo,
+    /// All but so many of the newest records may go, the header aside.
+    Reclaim(usize),
+    /// A new session begins.
+    Begin,
+    /// Sessions older than the newest may go.
+    Forget,
+    /// The log is mounted anew, power or no power.
+    Remount,
+    /// The operation after so many on the chip fails.
+    Fail(u64),
+}
+
+/// The power went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PowerLost;
+
+/// A log on a chip, and its model.
+pub struct Bench<const R: usize, const W: usize, const E: usize> {
+    /// The chip.
+    pub flash: Flash<R, W, E>,
+    geometry: Geometry,
+    options: Options,
+    log: Option<FlashLog<Flash<R, W, E>>>,
+    sessions: Vec<Session>,
+    numbers: u64,
+    /// A session has been begun and has no record.
+    begun: bool,
+}
+
+/// A record that no other equals.
+fn record(number: u64, len: usize) -> Vec<u8> {
+    let mut random = Random::new(number);
+    let mut bytes = number.to_string().into_bytes();
+    while bytes.len() < len {
+        let byte = random.below(256) as u8;
+        // NUL stands for what damage has taken.
+        bytes.push(if matches!(byte, 0 | b'\n') { 0xff } else { byte });
+    }
+    bytes.truncate(len.max(8) - 1);
+    bytes.push(b'\n');
+    bytes
+}
+
+fn sealed(members: &str) -> Vec<u8> {
+    let crc = crc32fast::hash(members.as_bytes());
+    format!("{members},\"crc\":\"{crc:08x}\"}}\n").into_bytes()
+}
+
+fn header_members(session: u64) -> String {
+    format!(r#"{{"type":"session","version":1,"id":"session {session}","writer":"sessionlog/1""#)
+}
+
+impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
+    /// A log on an erased chip of so many blocks of `block` bytes.
+    ///
+    /// # Panics
+    /// When the sizes do not suit.
+    pub fn new(blocks: u32, block: u32, policy: Policy, seed: u64) -> Self {
+        let flash = Flash::new(Chip::new((blocks * block) as usize, seed));
+        let geometry = Geometry::new::<Flash<R, W, E>>(0..blocks * block, block);
+        let mut bench = Bench {
+            flash,
+            geometry: geometry.expect("sizes that suit"),
+            options: Options { policy },
+            log: None,
+            sessions: Vec::new(),
+            numbers: 0,
+            begun: true,
+        };
+        bench.mount();
+        bench
+    }
+
+    /// The log.
+    ///
+    /// # Panics
+    /// When power is off.
+    pub fn log(&mut self) -> &mut FlashLog<Flash<R, W, E>> {
+        self.log.as_mut().expect("mounted")
+    }
+
+    /// Does one thing, and keeps the model in step.
+    ///
+    /// # Errors
+    /// The power went; [`Bench::recover`] is next.
+    ///
+    /// # Panics
+    /// When the log is not what the model says.
+    pub fn apply(&mut self, op: Op) -> Result<(), PowerLost> {
+        match op {
+            Op::Write(len) => self.write(len),
+            Op::Abandon(len) => {
+                let bytes = record(self.numbers, len.max(2) + 1);
+                match self.put(&bytes[..bytes.len() - 1]) {
+                    Ok(()) | Err(Error::Full) => self.undo(),
+                    other => self.settle(other),
+                }
+            }
+            Op::Sync => {
+                let outcome = self.log().sync();
+                if outcome.is_ok() {
+                    let session = self.sessions.last_mut();
+                    if let Some(session) = session.filter(|s| s.acked < s.records.len()) {
+                        session.acked = session.records.len();
+                        session.ghosts.clear();
+                    }
+                }
+                self.settle(outcome)
+            }
+            Op::Undo => self.undo(),
+            Op::Reclaim(keep) => {
+                let Some(session) = self.sessions.last_mut().filter(|_| !self.begun) else {
+                    return Ok(());
+                };
+                session.wanted = session.wanted.max(session.acked.saturating_sub(keep));
+                let before = &session.records[..session.wanted];
+                let at = before.iter().map(|r| r.len() as u64).sum();
+                let count = self.sessions.len() - 1;
+                self.sessions.drain(..count);
+                let outcome = self.log().reclaim(at).map(|_| ());
+                self.settle(outcome)
+            }
+            Op::Begin => {
+                let outcome = self.log().begin_session();
+                if outcome.is_ok() {
+                    self.begun = true;
+                }
+                self.settle(outcome)
+            }
+            Op::Forget => {
+                let count = self.sessions.len().saturating_sub(1);
+                if !self.begun {
+                    self.sessions.drain(..count);
+                    let newest = self.log().sessions().next();
+                    match newest {
+                        Ok(Some(info)) => {
+                            self.log().forget_before(info.id);
+                        }
+                        Ok(None) => {}
+                        Err(error) => return self.settle(Err(error)),
+                    }
+                }
+                Ok(())
+            }
+            Op::Remount => {
+                self.mount();
+                Ok(())
+            }
+            Op::Fail(after) => {
+                self.flash.chip_mut().fail = Some(after);
+                Ok(())
+            }
+        }
+    }
+
+    fn write(&mut self, len: usize) -> Result<(), PowerLost> {
+        self.numbers += 1;
+        let mut added = Vec::new();
+        if self.begun {
+            added.push(sealed(&(header_members(self.numbers))));
+        }
+        added.push(record(self.numbers, len));
+        for bytes in added {
+            let outcome = self.put(&bytes);
+            if std::mem::take(&mut self.begun) {
+                self.sessions.push(Session::default());
+            }
+            let session = self.sessions.last_mut().expect("one was begun");
+            // Its last byte may have been taken though the power went.
+            session.records.push(bytes);
+            if outcome.is_err() {
+                self.settle(outcome)?;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes in uneven pieces.
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Error<Failure>> {
+        let log = self.log.as_mut().expect("mounted");
+        let mut rest = bytes;
+        let mut step = 1;
+        while !rest.is_empty() {
+            step = step * 7 % 61 + 1;
+            let count = log.write(&rest[..step.min(rest.len())])?;
+            assert!(count > 0, "nothing taken");
+            rest = &rest[count..];
+        }
+        Ok(())
+    }
+
+    /// Takes back what is not acknowledged, as a journal does after a failure.
+    fn undo(&mut self) -> Result<(), PowerLost> {
+        if self.begun {
+            // Nothing, or a part of a header.
+            let outcome = self.log().truncate(0).map(|_| ());
+            return self.settle(outcome);
+        }
+        let Some(session) = self.sessions.last_mut() else {
+            return Ok(());
+        };
+        let gone = session.records.split_off(session.acked);
+        session.ghosts.push(gone);
+        let len = session.records.iter().map(|r| r.len() as u64).sum();
+        let outcome = self.log().truncate(len);
+        assert!(outcome.is_err() || outcome == Ok(true), "{outcome:?}");
+        if outcome.is_ok() {
+            assert_eq!(self.log().len(), len, "cut");
+        }
+        self.settle(outcome.map(|_| ()))
+    }
+
+    /// What an outcome means for the model.
+    fn settle(&mut self, outcome: Result<(), Error<Failure>>) -> Result<(), PowerLost> {
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(Error::Flash(Failure::NoPower)) => Err(PowerLost),
+            Err(Error::Flash(Failure::Told) | Error::Full) => self.undo(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Power is back, the log is mounted, and shows what it must.
+    ///
+    /// # Panics
+    /// When not.
+    pub fn recover(&mut self) {
+        self.flash.chip_mut().power_on();
+        self.mount();
+    }
+
+    /// Mounts the log and compares it with the model, which then holds what was found.
+    fn mount(&mut self) {
+        if std::env::var("DBG").is_ok() {
+            let chip = self.flash.chip();
+            for b in chip.image().chunks(512) { println!("{:02x?}", &b[..28]); }
+            for s in &self.sessions { println!("acked {} {:?} ghosts {:?}", s.acked, s.records.iter().map(|r| r.len()).collect::<Vec<_>>(), s.ghosts.iter().map(|g| g.iter().map(|r| r.len()).collect::<Vec<_>>()).collect::<Vec<_>>()); }
+        }
+        let mounted = FlashLog::mount(self.flash.clone(), self.geometry, self.options);
+        let mut log = mounted.expect("mounting works");
+        if self.sessions.last().is_some_and(|session| session.acked == 0) && log_misses(&mut log, &self.sessions) {
+            self.sessions.pop();
+        }
+        self.begun = self.sessions.is_empty();
+        let policy = self.options.policy;
+        if let Some(session) = self.sessions.last_mut() {
+            let bytes = contents(&mut log);
+            if let Err(wrong) = session.check(&bytes, policy) {
+                panic!("{wrong}\n{} bytes: {}", bytes.len(), bytes.escape_ascii());
+            }
+        } else {
+            assert_eq!(log.len(), 0, "a log of nothing");
+        }
+        self.log = Some(log);
+        if policy == Policy::StopWhenFull {
+            self.check_older();
+        }
+    }
+
+    /// Older sessions are there until they are given up.
+    fn check_older(&mut self) {
+        let count = self.sessions.len().saturating_sub(1);
+        let mut older: Vec<Session> = self.sessions[..count].to_vec();
+        let log = self.log.as_mut().expect("mounted");
+        let mut ids = Vec::new();
+        let mut sessions = log.sessions();
+        while let Some(info) = sessions.next().expect("a chip that works") {
+            ids.push(info.id);
+        }
+        for id in ids.into_iter().skip(1) {
+            let Some(mut session) = older.pop() else {
+                break;
+            };
+            let mut reader = log.session(id).expect("it was listed");
+            let bytes = contents(&mut reader);
+            let policy = self.options.policy;
+            if let Err(wrong) = session.check(&bytes, policy) {
+                panic!("session {id:?}: {wrong}");
+            }
+        }
+        let lost = older.iter().filter(|session| session.acked > 0).count();
+        assert_eq!(lost, 0, "older sessions are lost");
+    }
+
+    /// The log goes on: another record can be written, and is found after a mount.
+    ///
+    /// # Errors
+    /// The power went.
+    ///
+    /// # Panics
+    /// When not.
+    pub fn goes_on(&mut self, len: usize) -> Result<(), PowerLost> {
+        for attempt in 0.. {
+            self.apply(Op::Write(len))?;
+            self.apply(Op::Sync)?;
+            let session = self.sessions.last();
+            if session.is_some_and(|s| s.acked > 0 && s.acked == s.records.len()) && !self.begun {
+                break;
+            }
+            assert!(attempt < 4, "the log does not go on");
+            if self.begun {
+                // A session that never began: the one before is taken up again.
+                self.apply(Op::Remount)?;
+            }
+            self.apply(Op::Reclaim(1))?;
+        }
+        self.apply(Op::Remount)
+    }
+}
+
+/// The log's newest session is not the model's, which has nothing acknowledged.
+fn log_misses<const R: usize, const W: usize, const E: usize>(
+    log: &mut FlashLog<Flash<R, W, E>>,
+    sessions: &[Session],
+) -> bool {
+    let bytes = contents(log);
+    let header = sessions.last().and_then(|session| session.records.first());
+    header.is_none_or(|header| !bytes.starts_with(header))
+}
+
+/// A stream read from its beginning and, in pieces of another size, from its end: the same bytes.
+fn contents(log: &mut (impl Read + Seek)) -> Vec<u8> {
+    let len = log.seek(SeekFrom::End(0)).expect("seek") as usize;
+    log.seek(SeekFrom::Start(0)).expect("seek");
+    let mut bytes = vec![0; len];
+    let mut filled = 0;
+    while filled < len {
+        let end = len.min(filled + 97);
+        let count = log.read(&mut bytes[filled..end]).expect("read");
+        assert!(count > 0, "ends at {filled} of {len}");
+        filled += count;
+    }
+    assert_eq!(log.read(&mut [0]).expect("read"), 0, "goes on");
+    let mut end = len;
+    while end > 0 {
+        let start = end.saturating_sub(139);
+        log.seek(SeekFrom::Start(start as u64)).expect("seek");
+        let mut at = start;
+        while at < end {
+            let mut buf = [0; 139];
+            let count = log.read(&mut buf[..end - at]).expect("read");
+            assert!(count > 0, "ends at {at} of {len}, backwards");
+            assert_eq!(buf[..count], bytes[at..at + count], "at {at}, backwards");
+            at += count;
+        }
+        end = start;
+    }
+    bytes
+}
+
+impl Session {
+    /// Compares a stream with the records, and takes over what is found.
+    fn check(&mut self, bytes: &[u8], policy: Policy) -> Result<(), String> {
+        let mut candidates = vec![self.records.clone()];
+        for ghost in &self.ghosts {
+            let mut records = self.records[..self.acked].to_vec();
+            records.extend_from_slice(ghost);
+            candidates.push(records);
+        }
+        let mut wrong = String::new();
+        for records in candidates {
+            match self.compare(bytes, &records, policy) {
+                Ok(count) => {
+                    // What is not there now may be again, until something else is acknowledged in its place.
+                    let unsure = self.records[self.acked..].to_vec();
+                    if !self.ghosts.contains(&unsure) {
+                        self.ghosts.push(unsure);
+                    }
+                    self.records = records;
+                    self.records.truncate(count);
+                    return Ok(());
+                }
+                Err(difference) => wrong.push_str(&difference),
+            }
+        }
+        Err(wrong)
+    }
+
+    /// How many of `records` the stream shows.
+    fn compare(
+        &self,
+        bytes: &[u8],
+        records: &[Vec<u8>],
+        policy: Policy,
+    ) -> Result<usize, String> {
+        let mut at = 0;
+        let mut count = 0;
+        while at < bytes.len() {
+            let record = records.get(count).ok_or("more than was written; ")?;
+            at += record.len();
+            count += 1;
+        }
+        if at > bytes.len() {
+            return Err(format!("ends within record {count}; "));
+        }
+        if count < self.acked {
+            return Err(format!("{count} records, {} acknowledged; ", self.acked));
+        }
+        let text = records[..count].concat();
+        let differs = bytes.iter().zip(&text).rposition(|(a, b)| a != b);
+        let Some(last) = differs else {
+            return Ok(count);
+        };
+        // The beginning may have been given up: the header's copy, and a blank line up to a record's beginning.
+        let header = &records[0];
+        let members = &header[..header.len() - 19];
+        let marked = [members, br#","reclaimed":true"#].concat();
+        let marked = sealed(&String::from_utf8_lossy(&marked));
+        let copy = [&marked, header]
+            .into_iter()
+            .find(|copy| bytes.starts_with(copy))
+            .ok_or_else(|| format!("differs at {last}, and has no header; "))?;
+        let blank = bytes[copy.len()..].iter().take_while(|b| **b == b' ').count();
+        let base = copy.len() + blank + 1;
+        if bytes.get(base - 1) != Some(&b'\n') {
+            return Err(format!("differs at {last}, and the blank line does not end; "));
+        }
+        let mut start = 0;
+        let mut gone = 0;
+        while start < base {
+            start += records[gone].len();
+            gone += 1;
+        }
+        if start != base {
+            return Err(format!("record {gone} is cut off; "));
+        }
+        if last >= base {
+            return Err(format!("differs at {last}; "));
+        }
+        if policy == Policy::StopWhenFull && gone > self.wanted.max(1) {
+            return Err(format!("{gone} records are gone, {} were given up; ", self.wanted));
+        }
+        if gone >= count && self.acked > 0 && policy == Policy::StopWhenFull {
+            return Err("nothing is left; ".into());
+        }
+        Ok(count)
+    }
+}
