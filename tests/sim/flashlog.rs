@@ -266,11 +266,6 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
 
     /// Mounts the log and compares it with the model, which then holds what was found.
     fn mount(&mut self) {
-        if std::env::var("DBG").is_ok() {
-            let chip = self.flash.chip();
-            for b in chip.image().chunks(512) { println!("{:02x?}", &b[..28]); }
-            for s in &self.sessions { println!("acked {} {:?} ghosts {:?}", s.acked, s.records.iter().map(|r| r.len()).collect::<Vec<_>>(), s.ghosts.iter().map(|g| g.iter().map(|r| r.len()).collect::<Vec<_>>()).collect::<Vec<_>>()); }
-        }
         let mounted = FlashLog::mount(self.flash.clone(), self.geometry, self.options);
         let mut log = mounted.expect("mounting works");
         if self.sessions.last().is_some_and(|session| session.acked == 0) && log_misses(&mut log, &self.sessions) {

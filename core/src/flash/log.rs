@@ -3,7 +3,7 @@
 use super::{
     Error, Geometry,
     device::{Device, Window},
-    layout::MAX_FRAME,
+    layout::{BlockHeader, MAX_FRAME},
     mount::End,
     view::View,
 };
@@ -61,6 +61,8 @@ pub struct FlashLog<F> {
     pub(super) copy: Option<u32>,
     /// The block in which the record begins that is being written.
     pub(super) record_block: u32,
+    /// Blocks from here to the one before the next hold nothing that counts, but for the header copy in the last.
+    pub(super) void_from: u32,
     /// Blocks from the next one up to here may still hold what is not to count any more.
     pub(super) stale: u32,
 }
@@ -110,10 +112,11 @@ impl<F: ReadNorFlash> FlashLog<F> {
             wish: newest.map_or(0, |newest| newest.tail),
             copy: None,
             record_block: next,
+            void_from: next,
             stale: next,
         };
         if let (Some(end), Some(newest)) = (end, newest) {
-            log.resume(&end)?;
+            log.resume(&end, &newest)?;
             if end.last.seq < newest.seq && !newest.has_copy() {
                 // Of the blocks that do not count, the last may have been in the middle of being erased, and its
                 // header may read as one again. (One with a header copy was never followed by another.)
@@ -124,8 +127,12 @@ impl<F: ReadNorFlash> FlashLog<F> {
     }
 
     /// Goes on where a session ends.
-    fn resume(&mut self, end: &End) -> Result<(), F::Error> {
+    fn resume(&mut self, end: &End, newest: &BlockHeader) -> Result<(), F::Error> {
         let last = end.last.seq;
+        // What a block that does not count has given up may be gone already; but the header that it was to keep is
+        // where it was, if the copy did not get done.
+        let ahead = newest.copy.is_none_or(|copy| copy <= last);
+        let ends = if ahead { newest } else { &end.last };
         let mut len = end.len;
         if let Some(newest) = end.newest {
             self.fill = usize::try_from(len.saturating_sub(newest.offset)).unwrap_or(0);
@@ -136,11 +143,24 @@ impl<F: ReadNorFlash> FlashLog<F> {
             self.header_left = None;
         }
         self.next = last.saturating_add(1);
-        (self.record_block, self.tail, self.copy) = (last, end.last.tail, end.last.copy);
+        (self.record_block, self.tail, self.copy) = (last, ends.tail, ends.copy);
+        self.void_from = end.block.saturating_add(1);
         self.new_session = false;
-        let whole = View::whole(end.session, last, len);
+        self.view = View::whole(end.session, last, len);
+        self.open_view()
+    }
+
+    /// Finds out where the newest session begins.
+    pub(super) fn open_view(&mut self) -> Result<(), F::Error> {
         let (device, window) = (&mut self.device, &mut self.window);
-        self.view = View::open(device, window, whole, self.tail, self.copy)?;
+        self.view = View::open(device, window, self.view, self.tail, self.copy)?;
+        let view = &self.view;
+        if view.low > view.session && view.base == view.len && !self.starts {
+            // All that has been programmed of what is left is a part of the record that is to be programmed.
+            let end = memchr::memchr(b'\n', self.payload());
+            let rest = end.map_or(self.fill, |end| end.saturating_add(1));
+            self.view.base = self.view.base.saturating_add(rest as u64);
+        }
         Ok(())
     }
 

@@ -11,7 +11,9 @@ use embedded_storage::nor_flash::ReadNorFlash;
 pub(super) struct End {
     /// The session, by its first block.
     pub(super) session: u32,
-    /// The header of the block that the next one follows.
+    /// The block in which the stream ends.
+    pub(super) block: u32,
+    /// The header of the block that the next one follows: that block, or a later one with a header copy.
     pub(super) last: BlockHeader,
     /// Length of the stream: after the last whole record.
     pub(super) len: u64,
@@ -68,6 +70,7 @@ impl<F: ReadNorFlash> Device<F> {
                 if let Some(len) = scan.end {
                     return Ok(Some(End {
                         session: header.session,
+                        block: seq,
                         last: pinned.unwrap_or(header),
                         len,
                         newest: scan.last.filter(|frame| frame.offset < len),
@@ -142,6 +145,7 @@ impl End {
     fn empty(last: BlockHeader) -> Self {
         End {
             session: last.session,
+            block: last.seq,
             last,
             len: 0,
             newest: None,

@@ -43,9 +43,10 @@ pub(super) struct View {
     /// The first block that is left of it, and the last.
     pub(super) low: u32,
     pub(super) last: u32,
-    /// Length of the stream.
+    /// Length of the stream as far as it has been programmed.
     pub(super) len: u64,
-    /// Where the first whole record begins that is left; 0 when nothing was lost.
+    /// Where the first whole record begins that is left; 0 when nothing was lost. Beyond `len` when that record has not
+    /// been programmed yet.
     pub(super) base: u64,
     /// The block with the header's copy, and its length; 0 when there is none.
     copy: u32,
@@ -106,17 +107,20 @@ impl View {
         window: &mut Window,
     ) -> Result<u64, F::Error> {
         for seq in self.low..=self.last {
-            let Some(header) = device.header(seq)?.filter(|h| h.session == self.session) else {
-                continue;
-            };
+            let Present { header, limit, .. } = self.present_at(device, seq)?;
             let mut walk = device.walk(Content::Stream, &header);
             while let Some(frame) = device.next(window, &mut walk)? {
+                if frame.offset >= limit {
+                    break;
+                }
                 if frame.first {
-                    return Ok(frame.offset.min(self.len));
+                    return Ok(frame.offset);
                 }
                 if let Some(index) = memchr::memchr(b'\n', window.payload(&frame)) {
                     let after = frame.offset.saturating_add(index as u64).saturating_add(1);
-                    return Ok(after.min(self.len));
+                    if after <= limit {
+                        return Ok(after);
+                    }
                 }
             }
         }
@@ -137,7 +141,7 @@ impl View {
         at: u64,
         out: &mut [u8],
     ) -> Result<usize, F::Error> {
-        let left = self.len.saturating_sub(at);
+        let left = self.len.max(self.base).saturating_sub(at);
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(out.len());
         let out = out.get_mut(..most).unwrap_or(&mut []);
         if out.is_empty() {
@@ -294,7 +298,7 @@ impl View {
                 if header.session != self.session {
                     break;
                 }
-                if header.offset < limit || next == seq {
+                if header.offset < limit {
                     (limit, next) = (header.offset, following);
                 }
                 if !header.has_copy() {

@@ -19,6 +19,7 @@ impl<F: NorFlash> FlashLog<F> {
     /// Errors: what [`Storage::sync`] gives, which comes first.
     pub fn begin_session(&mut self) -> Outcome<(), F> {
         self.program()?;
+        self.void_blocks()?;
         self.view = View::whole(self.next, self.next, 0);
         self.new_session = true;
         self.header_left = Some(self.device.geometry.max_header());
@@ -79,11 +80,8 @@ impl<F: NorFlash> FlashLog<F> {
         let seq = self.next;
         let tail = self.next_tail()?;
         let CopyPlan { block: copy, line } = self.plan_copy(tail)?;
-        while self.stale > seq.saturating_add(1) {
-            let last = self.stale.saturating_sub(1);
-            self.device.erase(last)?;
-            self.stale = last;
-        }
+        self.erase_stale()?;
+        self.void_blocks()?;
         self.stale = seq.saturating_add(1);
         self.device.begin_block(&BlockHeader {
             seq,
@@ -102,12 +100,45 @@ impl<F: NorFlash> FlashLog<F> {
             self.record_block = seq;
         }
         self.next = seq.saturating_add(1);
+        self.void_from = self.next;
         self.pos = pos;
         self.view.grow(seq, self.view.len);
         if tail != self.tail {
             (self.tail, self.copy) = (tail, copy);
-            let (device, window) = (&mut self.device, &mut self.window);
-            self.view = View::open(device, window, self.view, tail, copy)?;
+            self.open_view()?;
+        }
+        Ok(())
+    }
+
+    /// Erases the blocks from behind the next one on that no longer count, the last first: what is found by a mount in
+    /// between is as before, or a shorter piece of it.
+    fn erase_stale(&mut self) -> Outcome<(), F> {
+        while self.stale > self.next.saturating_add(1) {
+            let last = self.stale.saturating_sub(1);
+            self.device.erase(last)?;
+            self.stale = last;
+        }
+        Ok(())
+    }
+
+    /// Where a block with a header copy stays though the record in it does not count, the blocks before it that hold
+    /// that record are made to hold nothing: so they begin where the stream ends, and offsets never fall but after a
+    /// block with a header copy.
+    fn void_blocks(&mut self) -> Outcome<(), F> {
+        let last = self.next.saturating_sub(1);
+        while self.void_from < last {
+            let (seq, offset) = (self.void_from, self.view.len);
+            let header = self.device.header(seq)?;
+            if header.is_none_or(|header| header.offset > offset) {
+                self.device.begin_block(&BlockHeader {
+                    seq,
+                    session: self.view.session,
+                    offset,
+                    tail: self.tail.min(seq),
+                    copy: None,
+                })?;
+            }
+            self.void_from = seq.saturating_add(1);
         }
         Ok(())
     }
@@ -189,6 +220,7 @@ impl<F: NorFlash> Storage for FlashLog<F> {
         self.close_block();
         self.starts = starts;
         self.next = last.saturating_add(1);
+        self.void_from = block.saturating_add(1);
         self.record_block = block;
         self.view.grow(last, len);
         Ok(true)
