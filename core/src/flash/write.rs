@@ -208,6 +208,9 @@ impl<F: NorFlash> Storage for FlashLog<F> {
         if len >= self.len() {
             return Ok(true);
         }
+        if len == 0 {
+            self.header_left = Some(self.device.geometry.max_header());
+        }
         if let Some(keep) = len.checked_sub(self.view.len) {
             self.fill = usize::try_from(keep).unwrap_or(0);
             return Ok(true);
