@@ -86,7 +86,7 @@ fn workloads() -> Vec<Workload> {
         ),
         workload(
             "overwriting with long records",
-            6,
+            12,
             Policy::OverwriteOldest,
             [repeat(&[Write(900), Sync, Write(30), Sync], 5), vec![Begin], repeat(&[Write(900), Sync], 4)].concat(),
         ),

@@ -198,7 +198,7 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
         added.push(record(self.numbers, len));
         for bytes in added {
             let outcome = self.put(&bytes);
-            if std::mem::take(&mut self.begun) {
+            if std::mem::take(&mut self.begun) && !self.emptied() {
                 self.sessions.push(Session::default());
             }
             let session = self.sessions.last_mut().expect("one was begun");
@@ -228,7 +228,7 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
 
     /// Takes back what is not acknowledged, as a journal does after a failure.
     fn undo(&mut self) -> Result<(), PowerLost> {
-        if self.begun {
+        if self.begun && !self.emptied() {
             // Nothing, or a part of a header.
             let outcome = self.log().truncate(0).map(|_| ());
             return self.settle(outcome);
@@ -243,13 +243,15 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
         assert!(outcome.is_err() || outcome == Ok(true), "{outcome:?}");
         if outcome.is_ok() {
             assert_eq!(self.log().len(), len, "cut");
-            if len == 0 {
-                // Its header went with it.
-                self.sessions.pop();
-                self.begun = true;
-            }
+            // Its header may go with it.
+            self.begun = len == 0;
         }
         self.settle(outcome.map(|_| ()))
+    }
+
+    /// All of the newest session was taken back.
+    fn emptied(&self) -> bool {
+        self.sessions.last().is_some_and(|session| session.records.is_empty())
     }
 
     /// What an outcome means for the model.
@@ -275,18 +277,18 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
     fn mount(&mut self) {
         let mounted = FlashLog::mount(self.flash.clone(), self.geometry, self.options);
         let mut log = mounted.expect("mounting works");
-        if self.sessions.last().is_some_and(|session| session.acked == 0) && log_misses(&mut log, &self.sessions) {
+        let bytes = contents(&mut log);
+        while self.sessions.last().is_some_and(|session| session.misses(&bytes)) {
             self.sessions.pop();
         }
-        self.begun = self.sessions.is_empty();
+        // A session that has nothing acknowledged may be there without a record.
+        self.begun = bytes.is_empty();
         let policy = self.options.policy;
-        if let Some(session) = self.sessions.last_mut() {
-            let bytes = contents(&mut log);
+        if !self.begun {
+            let session = self.sessions.last_mut().expect("a log of nothing");
             if let Err(wrong) = session.check(&bytes, policy) {
                 panic!("{wrong}\n{} bytes: {}", bytes.len(), bytes.escape_ascii());
             }
-        } else {
-            assert_eq!(log.len(), 0, "a log of nothing");
         }
         self.log = Some(log);
         if policy == Policy::StopWhenFull {
@@ -296,7 +298,8 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
 
     /// Older sessions are there until they are given up.
     fn check_older(&mut self) {
-        let count = self.sessions.len().saturating_sub(1);
+        let newest = usize::from(!self.begun);
+        let count = self.sessions.len() - newest;
         let mut older: Vec<Session> = self.sessions[..count].to_vec();
         let log = self.log.as_mut().expect("mounted");
         let mut ids = Vec::new();
@@ -304,7 +307,7 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
         while let Some(info) = sessions.next().expect("a chip that works") {
             ids.push(info.id);
         }
-        for id in ids.into_iter().skip(1) {
+        for id in ids.into_iter().skip(newest) {
             let Some(mut session) = older.pop() else {
                 break;
             };
@@ -345,16 +348,6 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
     }
 }
 
-/// The log's newest session is not the model's, which has nothing acknowledged.
-fn log_misses<const R: usize, const W: usize, const E: usize>(
-    log: &mut FlashLog<Flash<R, W, E>>,
-    sessions: &[Session],
-) -> bool {
-    let bytes = contents(log);
-    let header = sessions.last().and_then(|session| session.records.first());
-    header.is_none_or(|header| !bytes.starts_with(header))
-}
-
 /// A stream read from its beginning and, in pieces of another size, from its end: the same bytes.
 fn contents(log: &mut (impl Read + Seek)) -> Vec<u8> {
     let len = log.seek(SeekFrom::End(0)).expect("seek") as usize;
@@ -386,6 +379,13 @@ fn contents(log: &mut (impl Read + Seek)) -> Vec<u8> {
 }
 
 impl Session {
+    /// The log's newest session is another one, which is right when this one has nothing acknowledged.
+    fn misses(&self, bytes: &[u8]) -> bool {
+        let headers = self.ghosts.iter().chain([&self.records]);
+        let mut headers = headers.filter_map(|records| records.first());
+        self.acked == 0 && !headers.any(|header| bytes.starts_with(header))
+    }
+
     /// Compares a stream with the records, and takes over what is found.
     fn check(&mut self, bytes: &[u8], policy: Policy) -> Result<(), String> {
         let mut candidates = vec![self.records.clone()];

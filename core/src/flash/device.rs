@@ -6,6 +6,9 @@ use super::{
 };
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
+/// Bad headers in a row that a search passes over.
+const PASSED: u32 = 8;
+
 /// What stands in a block's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
@@ -33,6 +36,11 @@ impl Window {
             pos: 0,
             len: 0,
         }
+    }
+
+    /// Forgets what it holds: the flash is about to change.
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
     }
 
     /// The bytes of block `seq` from `pos` on, as far as they are held.
@@ -80,8 +88,6 @@ pub(super) struct Walk {
     pub(super) pos: u32,
     /// Where its payload begins, if nothing is lost.
     pub(super) offset: u64,
-    /// Something that was no frame has been passed over.
-    pub(super) damaged: bool,
 }
 
 pub(super) struct Device<F> {
@@ -124,8 +130,9 @@ impl<F: ReadNorFlash> Device<F> {
     }
 
     /// The last block from `low` to before `end` for which `test` holds, where it holds for `low` and fails for all
-    /// after the first for which it fails. A bad header is passed over for the next one that can be read. The header is
-    /// the one that the search has seen: a weak one might read differently a second time.
+    /// after the first for which it fails. Headers that cannot be read are passed over for the next one that can: up to
+    /// [`PASSED`] bad ones, or one that looks erased, since erased blocks are what the search meets in a new region. The
+    /// header is the one that the search has seen: a weak one might read differently a second time.
     pub(super) fn last_where(
         &mut self,
         mut low: BlockHeader,
@@ -136,7 +143,11 @@ impl<F: ReadNorFlash> Device<F> {
             let middle = low.seq.saturating_add(end.saturating_sub(low.seq) / 2);
             let mut probe = middle;
             let mut slot = self.slot(probe)?;
-            while slot == Slot::Bad && probe.saturating_add(1) < end {
+            let patience = if slot == Slot::Bad { PASSED } else { 1 };
+            while matches!(slot, Slot::Bad | Slot::Erased)
+                && probe.saturating_sub(middle) < patience
+                && probe.saturating_add(1) < end
+            {
                 probe = probe.saturating_add(1);
                 slot = self.slot(probe)?;
             }
@@ -155,10 +166,9 @@ impl<F: ReadNorFlash> Device<F> {
             seq: header.seq,
             pos: self.geometry.header_len(),
             offset: match content {
-                Content::Stream => header.offset,
+                Content::Stream => header.start(),
                 Content::Copy => 0,
             },
-            damaged: false,
         }
     }
 
@@ -186,7 +196,6 @@ impl<F: ReadNorFlash> Device<F> {
             if header.content != walk.content {
                 continue;
             }
-            walk.damaged |= lost;
             let frame = Frame {
                 seq: walk.seq,
                 pos,
@@ -199,7 +208,6 @@ impl<F: ReadNorFlash> Device<F> {
             walk.offset = frame.end();
             return Ok(Some(frame));
         }
-        walk.damaged |= lost;
         Ok(None)
     }
 
@@ -210,18 +218,17 @@ impl<F: ReadNorFlash> Device<F> {
         frame: &Frame,
         out: &mut [u8; MAX_FRAME as usize],
     ) -> Result<bool, F::Error> {
-        window.len = 0;
+        window.clear();
         let mut walk = Walk {
             content: frame.content,
             seq: frame.seq,
             pos: frame.pos,
             offset: frame.offset,
-            damaged: false,
         };
         let same = self.next(window, &mut walk)? == Some(*frame);
         // The window begins with the frame, since it held nothing.
         *out = window.bytes;
-        window.len = 0;
+        window.clear();
         Ok(same)
     }
 

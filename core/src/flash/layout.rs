@@ -16,6 +16,9 @@ pub(super) const MAX_FRAME: u32 = 256;
 const MAGIC: [u8; 2] = *b"SL";
 const VERSION: u8 = 1;
 
+/// In the version's byte: the block has moved the tail.
+const MOVED: u8 = 0x80;
+
 /// No header copy is needed.
 const NO_COPY: u16 = u16::MAX;
 
@@ -30,18 +33,21 @@ pub(super) struct BlockHeader {
     pub(super) seq: u32,
     /// Sequence number of the session's first block.
     pub(super) session: u32,
-    /// Where in the session's stream the block begins.
+    /// Where in the session's stream the block begins; in a session's first block, where the stream of the session
+    /// before it ends.
     pub(super) offset: u64,
     /// The oldest block that is not free.
     pub(super) tail: u32,
+    /// The block has moved the tail: what stands before it is whole, and cannot be gone back upon.
+    pub(super) moved: bool,
     /// The block that holds the copy of the header of the session at the tail, where that has lost its first block.
     pub(super) copy: Option<u32>,
 }
 
 impl BlockHeader {
-    /// The block begins with a header copy.
-    pub(super) fn has_copy(&self) -> bool {
-        self.copy == Some(self.seq)
+    /// Where in the session's stream the block begins.
+    pub(super) fn start(&self) -> u64 {
+        if self.session == self.seq { 0 } else { self.offset }
     }
 
     pub(super) fn encode(&self, geometry: &Geometry) -> [u8; HEADER] {
@@ -50,7 +56,8 @@ impl BlockHeader {
         let mut out = [0; HEADER];
         let mut put = Put(&mut out);
         put.bytes(&MAGIC);
-        put.bytes(&[VERSION, geometry.unit().saturating_sub(1) as u8]);
+        let moved = if self.moved { MOVED } else { 0 };
+        put.bytes(&[VERSION | moved, geometry.unit().saturating_sub(1) as u8]);
         put.bytes(&(block as u16).to_le_bytes());
         put.bytes(&self.seq.to_le_bytes());
         put.bytes(&self.session.to_le_bytes());
@@ -68,10 +75,7 @@ impl BlockHeader {
     pub(super) fn decode(bytes: &[u8], geometry: &Geometry) -> Option<Self> {
         let bytes = bytes.first_chunk::<HEADER>()?;
         let mut take = Take(bytes);
-        if take.array() != MAGIC || take.array() != [VERSION] {
-            return None;
-        }
-        let _geometry: [u8; 3] = take.array();
+        let [_, _, version, _, _, _]: [u8; 6] = take.array();
         let seq = u32::from_le_bytes(take.array());
         let session = u32::from_le_bytes(take.array());
         let [a, b, c, d, e, f] = take.array();
@@ -89,6 +93,7 @@ impl BlockHeader {
             session,
             offset,
             tail: seq.checked_sub(u32::from(tail))?,
+            moved: version & MOVED != 0,
             copy: match copy {
                 NO_COPY => None,
                 back => Some(seq.checked_sub(u32::from(back))?),
@@ -99,10 +104,10 @@ impl BlockHeader {
     /// The size of a block and the unit that what may be a header speaks of.
     pub(super) fn geometry_in(bytes: &[u8]) -> Option<(u32, u16)> {
         let mut take = Take(bytes.first_chunk::<HEADER>()?);
-        if take.array() != MAGIC || take.array() != [VERSION] {
+        let [m, n, version, unit] = take.array();
+        if [m, n] != MAGIC || version & !MOVED != VERSION {
             return None;
         }
-        let [unit] = take.array();
         let block = u32::from(u16::from_le_bytes(take.array()));
         let block = block.saturating_add(1).saturating_mul(16);
         Some((block, u16::from(unit).saturating_add(1)))

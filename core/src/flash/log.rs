@@ -16,10 +16,15 @@ pub enum Policy {
     /// Writing fails with [`Error::Full`] until something is reclaimed.
     #[default]
     StopWhenFull,
-    /// The oldest block is given up, whatever it holds: at first those of older sessions, then the beginning of the
-    /// newest one (its header is kept).
+    /// Before a record is begun for which less than a quarter of the blocks is free, the oldest ones are given up,
+    /// whatever they hold: at first those of older sessions, then the beginning of the newest one (its header is
+    /// kept). A record that does not fit a quarter of the blocks, or what was not synced before it, may still find no
+    /// room.
     OverwriteOldest,
 }
+
+/// How often a mount looks at the last frame: if its program was cut short, it may not read the same each time.
+const LOOKS: usize = 4;
 
 /// How a log works.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +51,10 @@ pub struct FlashLog<F> {
     pub(super) view: View,
     /// The newest session has no block yet.
     pub(super) new_session: bool,
+    /// Length of the session before it, until it has one.
+    pub(super) ended: u64,
+    /// Length of the newest session as it was last made durable, if a record ended there.
+    pub(super) durable: u64,
     /// How much the session's first line may still grow, until it has ended.
     pub(super) header_left: Option<u32>,
     /// Where reading goes on.
@@ -54,16 +63,12 @@ pub struct FlashLog<F> {
     pub(super) next: u32,
     /// Where the next frame goes in the block before it; the block's size when it is closed.
     pub(super) pos: u32,
-    /// The oldest block that is not free, and what it is to be when the next block is opened.
+    /// The oldest block that is not free, and what it is to be when the tail is moved next.
     pub(super) tail: u32,
     pub(super) wish: u32,
     /// The block with the copy of the header of the session at the tail, if that is needed.
     pub(super) copy: Option<u32>,
-    /// The block in which the record begins that is being written.
-    pub(super) record_block: u32,
-    /// Blocks from here to the one before the next hold nothing that counts, but for the header copy in the last.
-    pub(super) void_from: u32,
-    /// Blocks from the next one up to here may still hold what is not to count any more.
+    /// Blocks behind the next one, up to before this one, hold what does not count any more.
     pub(super) stale: u32,
 }
 
@@ -83,13 +88,18 @@ impl<F: ReadNorFlash> FlashLog<F> {
         let newest = device.newest()?;
         let (mut end, mut weak) = (None, None);
         while let Some(newest) = &newest {
-            end = device.find_end(&mut window, newest.seq, newest.tail, weak)?;
+            let low = newest.seq.saturating_add(2).saturating_sub(geometry.blocks());
+            end = device.find_end(&mut window, newest.seq, low, u64::MAX, weak)?;
             // The program of the last frame may have been cut short: its bytes stay in RAM until they are programmed
             // anew. If they read differently now, they were never acknowledged.
             let Some(last) = end.and_then(|end| end.newest) else {
                 break;
             };
-            if device.load(&mut window, &last, &mut frame)? {
+            let mut same = true;
+            for _ in 0..LOOKS {
+                same &= device.load(&mut window, &last, &mut frame)?;
+            }
+            if same {
                 break;
             }
             weak = Some(last);
@@ -104,64 +114,64 @@ impl<F: ReadNorFlash> FlashLog<F> {
             starts: true,
             view: View::whole(next, next, 0),
             new_session: true,
+            ended: 0,
+            durable: 0,
             header_left: Some(geometry.max_header()),
             position: 0,
             next,
             pos: geometry.block_size(),
             tail: next,
-            wish: newest.map_or(0, |newest| newest.tail),
+            wish: 0,
             copy: None,
-            record_block: next,
-            void_from: next,
             stale: next,
         };
         if let (Some(end), Some(newest)) = (end, newest) {
             log.resume(&end, &newest)?;
-            if end.last.seq < newest.seq && !newest.has_copy() {
-                // Of the blocks that do not count, the last may have been in the middle of being erased, and its
-                // header may read as one again. (One with a header copy was never followed by another.)
-                log.stale = log.stale.saturating_add(1);
-            }
         }
         Ok(log)
     }
 
     /// Goes on where a session ends.
     fn resume(&mut self, end: &End, newest: &BlockHeader) -> Result<(), F::Error> {
-        let last = end.last.seq;
-        // What a block that does not count has given up may be gone already; but the header that it was to keep is
-        // where it was, if the copy did not get done.
-        let ahead = newest.copy.is_none_or(|copy| copy <= last);
-        let ends = if ahead { newest } else { &end.last };
-        let mut len = end.len;
-        if let Some(newest) = end.newest {
+        let (block, mut len) = (&end.block, end.len);
+        self.durable = len;
+        if len > 0 {
+            self.header_left = None;
+        }
+        if let Some(newest) = end.newest.filter(|newest| newest.offset < len) {
             self.fill = usize::try_from(len.saturating_sub(newest.offset)).unwrap_or(0);
             self.starts = newest.first;
             len = newest.offset;
         }
-        if end.len > 0 {
-            self.header_left = None;
-        }
-        self.next = last.saturating_add(1);
-        (self.record_block, self.tail, self.copy) = (last, ends.tail, ends.copy);
-        self.void_from = end.block.saturating_add(1);
+        self.next = block.seq.saturating_add(1);
+        (self.tail, self.copy) = (block.tail, block.copy);
         self.new_session = false;
-        self.view = View::whole(end.session, last, len);
-        self.open_view()
+        if block.seq < newest.seq && block.tail == newest.tail {
+            // Of the blocks that do not count, the last may have been in the middle of being erased, and its header
+            // may read as one again.
+            self.stale = self.stale.saturating_add(1);
+        }
+        let view = View::whole(block.session, block.seq, len);
+        self.view = self.open_view(view, self.tail, self.copy)?;
+        Ok(())
     }
 
-    /// Finds out where the newest session begins.
-    pub(super) fn open_view(&mut self) -> Result<(), F::Error> {
+    /// Finds out where the newest session begins when the tail is there.
+    pub(super) fn open_view(
+        &mut self,
+        whole: View,
+        tail: u32,
+        copy: Option<u32>,
+    ) -> Result<View, F::Error> {
         let (device, window) = (&mut self.device, &mut self.window);
-        self.view = View::open(device, window, self.view, self.tail, self.copy)?;
-        let view = &self.view;
+        let mut view = View::open(device, window, whole, tail, copy)?;
         if view.low > view.session && view.base == view.len && !self.starts {
-            // All that has been programmed of what is left is a part of the record that is to be programmed.
+            // All that has been programmed of what is left is a part of the record whose end is to be programmed.
             let end = memchr::memchr(b'\n', self.payload());
             let rest = end.map_or(self.fill, |end| end.saturating_add(1));
-            self.view.base = self.view.base.saturating_add(rest as u64);
+            view.base = view.base.saturating_add(rest as u64);
         }
-        Ok(())
+        Ok(view)
     }
 
     /// The flash, for what the log does not do.
@@ -197,7 +207,10 @@ impl<F: ReadNorFlash> FlashLog<F> {
         // One block stays free.
         let free = geometry.blocks().saturating_sub(used).saturating_sub(1);
         let block = geometry.block_size().saturating_sub(geometry.header_len());
-        let rest = geometry.block_size().saturating_sub(self.pos);
+        let rest = match self.wish > self.tail {
+            true => 0, // The tail is moved in a new block.
+            false => geometry.block_size().saturating_sub(self.pos),
+        };
         let bytes = u64::from(free)
             .saturating_mul(u64::from(block))
             .saturating_add(u64::from(rest));

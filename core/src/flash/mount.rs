@@ -9,15 +9,11 @@ use embedded_storage::nor_flash::ReadNorFlash;
 /// Where a session ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct End {
-    /// The session, by its first block.
-    pub(super) session: u32,
-    /// The block in which the stream ends.
-    pub(super) block: u32,
-    /// The header of the block that the next one follows: that block, or a later one with a header copy.
-    pub(super) last: BlockHeader,
+    /// The header of the block in which the stream ends.
+    pub(super) block: BlockHeader,
     /// Length of the stream: after the last whole record.
     pub(super) len: u64,
-    /// The frame in which the stream ends, if its block holds none after it: it may be weak.
+    /// The last frame of that block: it may be weak.
     pub(super) newest: Option<Frame>,
 }
 
@@ -26,21 +22,20 @@ struct Scan {
     /// After the block's last record end.
     end: Option<u64>,
     last: Option<Frame>,
-    /// There is a whole header copy, and a frame after it.
-    pinned: bool,
 }
 
 impl<F: ReadNorFlash> Device<F> {
     /// The block with the highest sequence number, as far as headers can be read.
     ///
     /// Blocks are opened one after the other around the ring, and a block's sequence number tells its place. So from
-    /// the first place on, numbers rise by one as far as the newest block; behind it lie older ones or erased ones.
+    /// any block on, numbers rise by one as far as the newest block; behind it lie older ones or erased ones. The first
+    /// place may be just being opened, then the last place holds the newest block.
     pub(super) fn newest(&mut self) -> Result<Option<BlockHeader>, F::Error> {
         let blocks = self.geometry.blocks();
-        for place in 0..blocks {
-            if let Slot::Valid(first) = self.slot(place)? {
-                let lap_end = first.seq.saturating_sub(place).saturating_add(blocks);
-                return self.last_where(first, lap_end, |_| true).map(Some);
+        for place in core::iter::once(0).chain((1..blocks).rev()) {
+            if let Slot::Valid(some) = self.slot(place)? {
+                let lap_end = some.seq.saturating_add(blocks);
+                return self.last_where(some, lap_end, |_| true).map(Some);
             }
         }
         Ok(None)
@@ -49,42 +44,39 @@ impl<F: ReadNorFlash> Device<F> {
     /// Finds the end of the newest session that ends in block `newest` or before it, but not before block `low`.
     ///
     /// Blocks behind it that hold no record's end are as if they had never been opened: what they hold is not whole.
-    /// Only a block with a header copy that has been built upon stays; then what lies before it ends where it begins,
-    /// or earlier. Of the block of `until`, that frame and later ones do not count.
+    /// But a block that has moved the tail and holds a frame is not gone back upon, since what it gave up may be gone:
+    /// the stream ends where it begins. Nothing counts from offset `limit` of the first session that is met on, nor, in
+    /// the block of `until`, from that frame on.
     pub(super) fn find_end(
         &mut self,
         window: &mut Window,
         newest: u32,
         low: u32,
+        mut limit: u64,
         until: Option<Frame>,
     ) -> Result<Option<End>, F::Error> {
-        let mut pinned: Option<BlockHeader> = None;
-        let mut seq = newest;
-        loop {
-            if let Some(header) = self.header(seq)? {
-                if let Some(pinned) = pinned.filter(|pinned| pinned.session != header.session) {
-                    return Ok(Some(End::empty(pinned)));
-                }
-                let limit = pinned.map_or(u64::MAX, |pinned| pinned.offset);
-                let scan = self.scan(window, &header, limit, until)?;
-                if let Some(len) = scan.end {
-                    return Ok(Some(End {
-                        session: header.session,
-                        block: seq,
-                        last: pinned.unwrap_or(header),
-                        len,
-                        newest: scan.last.filter(|frame| frame.offset < len),
-                    }));
-                }
-                if scan.pinned && pinned.is_none() {
-                    pinned = Some(header);
-                }
+        let mut session = None;
+        for seq in (low..=newest).rev() {
+            let Some(block) = self.header(seq)? else {
+                continue;
+            };
+            if session.is_some_and(|session| session != block.session) {
+                limit = u64::MAX;
             }
-            if seq <= low {
-                return Ok(pinned.map(End::empty));
+            session = Some(block.session);
+            let scan = self.scan(window, &block, limit, until)?;
+            let moved = block.moved && scan.last.is_some();
+            let end = scan.end.or(moved.then_some(block.start()));
+            if let Some(len) = end {
+                let newest = scan.last;
+                return Ok(Some(End { block, len, newest }));
             }
-            seq = seq.saturating_sub(1);
+            if block.session == seq {
+                // It says where the session before it ends.
+                (session, limit) = (None, block.offset);
+            }
         }
+        Ok(None)
     }
 
     fn scan(
@@ -97,7 +89,6 @@ impl<F: ReadNorFlash> Device<F> {
         let mut scan = Scan {
             end: None,
             last: None,
-            pinned: false,
         };
         let mut walk = self.walk(Content::Stream, header);
         while let Some(frame) = self.next(window, &mut walk)? {
@@ -112,9 +103,6 @@ impl<F: ReadNorFlash> Device<F> {
                 scan.end = Some(end.saturating_add(1));
             }
             scan.last = Some(frame);
-        }
-        if header.has_copy() && scan.last.is_some() {
-            scan.pinned = self.copy_len(window, header)?.is_some();
         }
         Ok(scan)
     }
@@ -139,17 +127,3 @@ impl<F: ReadNorFlash> Device<F> {
         Ok(None)
     }
 }
-
-impl End {
-    /// A session without a whole record.
-    fn empty(last: BlockHeader) -> Self {
-        End {
-            session: last.session,
-            block: last.seq,
-            last,
-            len: 0,
-            newest: None,
-        }
-    }
-}
-

@@ -86,21 +86,33 @@ impl<F: ReadNorFlash> Sessions<'_, F> {
     #[allow(clippy::should_implement_trait)] // An iterator cannot fail.
     pub fn next(&mut self) -> Result<Option<SessionInfo>, Error<F::Error>> {
         let log = &mut *self.log;
-        let Some(newest) = self.before.checked_sub(1).filter(|seq| *seq >= log.tail) else {
-            return Ok(None);
-        };
-        let end = log.device.find_end(&mut self.window, newest, log.tail, None)?;
-        Ok(end.map(|end: End| {
-            let low = end.session.max(log.tail);
+        while let Some(newest) = self.before.checked_sub(1).filter(|seq| *seq >= log.tail) {
+            // A session's first block tells where the session before it ends.
+            let following = match self.before < log.next {
+                true => log.device.header(self.before)?,
+                false => None,
+            };
+            let first = following.filter(|header| header.session == header.seq);
+            let limit = first.map_or(u64::MAX, |header| header.offset);
+            let window = &mut self.window;
+            let end = log.device.find_end(window, newest, log.tail, limit, None)?;
+            let Some(End { block, len, .. }) = end else {
+                break;
+            };
+            let low = block.session.max(log.tail);
             self.before = low;
-            SessionInfo {
-                id: SessionId(end.session),
-                len: end.len,
-                partial: end.session < log.tail,
-                blocks: newest.saturating_sub(low).saturating_add(1),
-                last: end.last.seq,
+            if len > 0 {
+                return Ok(Some(SessionInfo {
+                    id: SessionId(block.session),
+                    len,
+                    partial: block.session < log.tail,
+                    blocks: newest.saturating_sub(low).saturating_add(1),
+                    last: block.seq,
+                }));
             }
-        }))
+        }
+        self.before = log.tail;
+        Ok(None)
     }
 }
 

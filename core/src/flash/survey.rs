@@ -105,12 +105,12 @@ impl<F: ReadNorFlash> FlashLog<F> {
             });
             let newest = seq.saturating_add(1) == self.next;
             let limit = match following {
-                Some(next) => next.offset,
+                Some(next) => next.start(),
                 None if newest => self.view.len,
                 None => 0,
             };
             let mut walk = self.device.walk(Content::Stream, &header);
-            let mut expected = header.offset;
+            let mut expected = header.start();
             while let Some(frame) = self.device.next(&mut window, &mut walk)? {
                 let lost = u32::from(frame.offset > expected && expected < limit);
                 damage.bad_frames = damage.bad_frames.saturating_add(lost);
@@ -150,6 +150,7 @@ impl<F: NorFlash> FlashLog<F> {
             session: seq,
             offset: 0,
             tail: seq,
+            moved: false,
             copy: None,
         })?;
         Self::mount(device.flash, geometry, options)

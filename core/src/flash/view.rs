@@ -45,8 +45,8 @@ pub(super) struct View {
     pub(super) last: u32,
     /// Length of the stream as far as it has been programmed.
     pub(super) len: u64,
-    /// Where the first whole record begins that is left; 0 when nothing was lost. Beyond `len` when that record has not
-    /// been programmed yet.
+    /// Where the first whole record begins that is left; 0 when nothing was lost. Beyond `len` when all that is left
+    /// is the rest of a record, and the end of that has not been programmed anew yet.
     pub(super) base: u64,
     /// The block with the header's copy, and its length; 0 when there is none.
     copy: u32,
@@ -107,7 +107,9 @@ impl View {
         window: &mut Window,
     ) -> Result<u64, F::Error> {
         for seq in self.low..=self.last {
-            let Present { header, limit, .. } = self.present_at(device, seq)?;
+            let Some(Present { header, limit, .. }) = self.present_at(device, seq)? else {
+                continue;
+            };
             let mut walk = device.walk(Content::Stream, &header);
             while let Some(frame) = device.next(window, &mut walk)? {
                 if frame.offset >= limit {
@@ -150,17 +152,17 @@ impl View {
         if at < self.base {
             return self.read_start(device, window, at, out);
         }
-        let present = self.enter(device, at)?;
+        let Some(mut present) = self.enter(device, at)? else {
+            return Ok(lost(out, at, self.len));
+        };
         let mut walk = Walk {
             content: Content::Stream,
             seq: present.header.seq,
             pos: 0,
             offset: 0,
-            damaged: false,
         };
         let start = present.start(at, device.geometry.header_len());
         (walk.pos, walk.offset) = (start.pos, start.offset);
-        let mut present = present;
         let stride = u64::from(device.geometry.block_size()).div_ceil(MARKS as u64);
         let read = loop {
             let Some(frame) = device.next(window, &mut walk)? else {
@@ -214,106 +216,105 @@ impl View {
         Ok(count)
     }
 
-    /// Finds the block that holds offset `at`.
+    /// Finds the block that holds offset `at`; `None` when no block of the session can be read.
     fn enter<F: ReadNorFlash>(
         &mut self,
         device: &mut Device<F>,
         at: u64,
-    ) -> Result<Present, F::Error> {
+    ) -> Result<Option<Present>, F::Error> {
         let near = u64::from(device.geometry.block_size()).saturating_mul(2);
-        let mut seq = match self.present {
-            Some(present) if (present.header.offset..present.limit).contains(&at) => {
-                return Ok(present);
+        let known = match self.present {
+            Some(present) if (present.header.start()..present.limit).contains(&at) => {
+                return Ok(Some(present));
             }
-            Some(p) if at >= p.limit && at.saturating_sub(p.limit) < near => p.next,
-            Some(p) if at < p.header.offset && p.header.offset.saturating_sub(at) < near => {
+            Some(p) if at >= p.limit && at.saturating_sub(p.limit) < near => Some(p.next),
+            Some(p) if at < p.header.start() && p.header.start().saturating_sub(at) < near => {
                 self.before(device, p.header.seq, at)?
             }
-            _ => {
+            _ => None,
+        };
+        let mut seq = match known {
+            Some(seq) => seq,
+            None => {
+                let Some(low) = self.low_header(device)? else {
+                    return Ok(None);
+                };
                 let end = self.last.saturating_add(1);
-                let low = self.low_header(device)?;
-                let found = device.last_where(low, end, |header| header.offset <= at)?;
-                found.seq
+                device.last_where(low, end, |header| header.start() <= at)?.seq
             }
         };
         loop {
             let present = self.present_at(device, seq)?;
-            if at < present.limit || present.next <= seq {
-                return Ok(present);
+            match present {
+                Some(present) if at >= present.limit && present.next > seq => seq = present.next,
+                _ => return Ok(present),
             }
-            seq = present.next;
         }
     }
 
     /// The session's first block that can be read.
-    fn low_header<F: ReadNorFlash>(&self, device: &mut Device<F>) -> Result<BlockHeader, F::Error> {
-        for seq in self.low..self.last {
-            if let Some(header) = device.header(seq)? {
-                return Ok(header);
+    fn low_header<F: ReadNorFlash>(
+        &self,
+        device: &mut Device<F>,
+    ) -> Result<Option<BlockHeader>, F::Error> {
+        for seq in self.low..=self.last {
+            if let Some(header) = self.header(device, seq)? {
+                return Ok(Some(header));
             }
         }
-        Ok(self.unreadable(self.last))
+        Ok(None)
     }
 
-    /// What stands for the header of a block that cannot be read: the block holds nothing, what is missing reads as
-    /// lost.
-    fn unreadable(&self, seq: u32) -> BlockHeader {
-        BlockHeader {
-            seq,
-            session: self.session,
-            offset: 0,
-            tail: seq,
-            copy: None,
-        }
+    /// The header of one of the session's blocks, if it can be read.
+    fn header<F: ReadNorFlash>(
+        &self,
+        device: &mut Device<F>,
+        seq: u32,
+    ) -> Result<Option<BlockHeader>, F::Error> {
+        let header = device.header(seq)?;
+        Ok(header.filter(|header| header.session == self.session))
     }
 
     /// The nearest block before `seq` that begins at offset `at` or before it.
     fn before<F: ReadNorFlash>(
         &self,
         device: &mut Device<F>,
-        mut seq: u32,
+        seq: u32,
         at: u64,
-    ) -> Result<u32, F::Error> {
-        while seq > self.low {
-            seq = seq.saturating_sub(1);
-            if device.header(seq)?.is_some_and(|header| header.offset <= at) {
-                break;
+    ) -> Result<Option<u32>, F::Error> {
+        for seq in (self.low..seq).rev() {
+            let header = self.header(device, seq)?;
+            if header.is_some_and(|header| header.start() <= at) {
+                return Ok(Some(seq));
             }
         }
-        Ok(seq)
+        Ok(None)
     }
 
-    /// Block `seq`, and where its part of the stream ends: where the next block begins. A block that begins with a
-    /// header copy may begin later than the one that follows it, when what was written between is no longer counted.
+    /// Block `seq`, and where its part of the stream ends: where the next block that can be read begins.
     fn present_at<F: ReadNorFlash>(
         &self,
         device: &mut Device<F>,
         seq: u32,
-    ) -> Result<Present, F::Error> {
-        let header = device.header(seq)?.filter(|h| h.session == self.session);
-        let header = header.unwrap_or(self.unreadable(seq));
+    ) -> Result<Option<Present>, F::Error> {
+        let Some(header) = self.header(device, seq)? else {
+            return Ok(None);
+        };
         let (mut limit, mut next) = (self.len, seq);
         for following in seq.saturating_add(1)..=self.last {
-            if let Some(header) = device.header(following)? {
-                if header.session != self.session {
-                    break;
-                }
-                if header.offset < limit {
-                    (limit, next) = (header.offset, following);
-                }
-                if !header.has_copy() {
-                    break;
-                }
+            if let Some(header) = self.header(device, following)? {
+                (limit, next) = (header.start().min(limit), following);
+                break;
             }
         }
-        Ok(Present {
+        Ok(Some(Present {
             header,
             limit,
             next,
             marks: [Mark::default(); MARKS],
             marked: 0,
             last: Mark::default(),
-        })
+        }))
     }
 
     /// The block that holds offset `at`.
@@ -322,13 +323,14 @@ impl View {
         device: &mut Device<F>,
         at: u64,
     ) -> Result<u32, F::Error> {
-        if at <= self.base {
+        if at < self.base {
             return Ok(self.low);
         }
         if at >= self.len {
             return Ok(self.last);
         }
-        Ok(self.enter(device, at)?.header.seq)
+        let present = self.enter(device, at)?;
+        Ok(present.map_or(self.low, |present| present.header.seq))
     }
 }
 
@@ -337,7 +339,7 @@ impl Present {
     fn start(&self, at: u64, header_len: u32) -> Mark {
         let begin = Mark {
             pos: header_len,
-            offset: self.header.offset,
+            offset: self.header.start(),
         };
         let marks = self.marks.get(..self.marked).unwrap_or(&[]);
         let known = marks.iter().chain([&self.last]);

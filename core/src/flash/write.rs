@@ -12,16 +12,28 @@ use embedded_storage::nor_flash::NorFlash;
 
 type Outcome<T, F> = Result<T, Error<<F as embedded_storage::nor_flash::ErrorType>::Error>>;
 
+/// A block that has its header, and counts from its first frame on.
+struct Opened {
+    /// Where that frame goes.
+    pos: u32,
+    tail: u32,
+    copy: Option<u32>,
+    view: View,
+}
+
 impl<F: NorFlash> FlashLog<F> {
     /// Begins a new session: what is written next is its first line. Durable with the first record that is synced;
-    /// until then a mount finds the session before.
+    /// until then a mount finds the session before, or, if the tail was moved, an empty one.
     ///
     /// Errors: what [`Storage::sync`] gives, which comes first.
     pub fn begin_session(&mut self) -> Outcome<(), F> {
         self.program()?;
-        self.void_blocks()?;
+        if !self.new_session {
+            self.ended = self.view.len;
+        }
         self.view = View::whole(self.next, self.next, 0);
         self.new_session = true;
+        self.durable = 0;
         self.header_left = Some(self.device.geometry.max_header());
         self.starts = true;
         self.position = 0;
@@ -46,68 +58,84 @@ impl<F: NorFlash> FlashLog<F> {
     }
 
     /// Programs what is to be programmed.
+    ///
+    /// A block counts from its first frame on, here as in a mount. If power goes or the flash fails before that, the
+    /// block is opened anew, and all that it was to give up is still there.
     fn program(&mut self) -> Outcome<(), F> {
         if self.fill == 0 {
             return Ok(());
         }
-        if self.device.geometry.payload_room(self.pos) == 0 {
-            self.open_block()?;
-        }
-        let (seq, pos) = (self.next.saturating_sub(1), self.pos);
-        let payload = self.payload();
-        let ends = payload.last() == Some(&b'\n');
-        let begins_record = memchr::memrchr(b'\n', payload).is_some();
-        let header = FrameHeader::new(Content::Stream, self.view.len, self.starts, ends);
         let geometry = self.device.geometry;
+        let (mut seq, mut pos, mut opened) = (self.next.saturating_sub(1), self.pos, None);
+        if geometry.payload_room(pos) == 0 {
+            let block = self.open_block()?;
+            (seq, pos) = (self.next, block.pos);
+            opened = Some(block);
+        }
+        let ends = self.payload().last() == Some(&b'\n');
+        let header = FrameHeader::new(Content::Stream, self.view.len, self.starts, ends);
         let size = header.seal(&mut self.frame, self.fill, &geometry, seq, pos);
         let bytes = self.frame.get(..size).unwrap_or(&[]);
         // Should this fail, nobody knows what the place holds.
         self.pos = geometry.block_size();
         self.device.program(seq, pos, bytes)?;
+        self.window.clear();
+        if let Some(block) = opened {
+            (self.tail, self.copy, self.view) = (block.tail, block.copy, block.view);
+            self.next = seq.saturating_add(1);
+            self.stale = self.stale.max(self.next);
+            self.new_session = false;
+        }
         self.pos = pos.saturating_add(size as u32);
         let len = self.len();
         self.view.grow(seq, len);
         self.fill = 0;
         self.starts = ends;
-        if begins_record {
-            self.record_block = seq;
-        }
         Ok(())
     }
 
-    /// Opens the next block. When this fails it can be tried again.
-    fn open_block(&mut self) -> Outcome<(), F> {
+    /// Erases the next block's place and gives it its header.
+    fn open_block(&mut self) -> Outcome<Opened, F> {
         let seq = self.next;
-        let tail = self.next_tail()?;
+        // What is not durable may be gone back upon; but never behind a block that has moved the tail.
+        let tail = match self.view.len <= self.durable {
+            true => self.wanted_tail(),
+            false => self.tail,
+        };
+        // One block stays free.
+        let least = self.tail_for(1);
+        if tail < least || seq == u32::MAX {
+            return Err(Error::Full);
+        }
         let CopyPlan { block: copy, line } = self.plan_copy(tail)?;
         self.erase_stale()?;
-        self.void_blocks()?;
-        self.stale = seq.saturating_add(1);
+        let mut view = self.view;
+        let mut offset = view.len;
+        if self.new_session {
+            (view.session, offset) = (seq, self.ended);
+        }
+        self.window.clear();
         self.device.begin_block(&BlockHeader {
             seq,
-            session: if self.new_session { seq } else { self.view.session },
-            offset: self.view.len,
+            session: view.session,
+            offset,
             tail,
+            moved: tail != self.tail,
             copy,
         })?;
         let mut pos = self.device.geometry.header_len();
         if let Some(line) = line {
             pos = line.write(&mut self.device, &mut self.window, seq, pos)?;
         }
-        if self.new_session {
-            self.view = View::whole(seq, seq, self.view.len);
-            self.new_session = false;
-            self.record_block = seq;
-        }
-        self.next = seq.saturating_add(1);
-        self.void_from = self.next;
-        self.pos = pos;
-        self.view.grow(seq, self.view.len);
         if tail != self.tail {
-            (self.tail, self.copy) = (tail, copy);
-            self.open_view()?;
+            view = self.open_view(view, tail, copy)?;
         }
-        Ok(())
+        Ok(Opened {
+            pos,
+            tail,
+            copy,
+            view,
+        })
     }
 
     /// Erases the blocks from behind the next one on that no longer count, the last first: what is found by a mount in
@@ -121,41 +149,24 @@ impl<F: NorFlash> FlashLog<F> {
         Ok(())
     }
 
-    /// Where a block with a header copy stays though the record in it does not count, the blocks before it that hold
-    /// that record are made to hold nothing: so they begin where the stream ends, and offsets never fall but after a
-    /// block with a header copy.
-    fn void_blocks(&mut self) -> Outcome<(), F> {
-        let last = self.next.saturating_sub(1);
-        while self.void_from < last {
-            let (seq, offset) = (self.void_from, self.view.len);
-            let header = self.device.header(seq)?;
-            if header.is_none_or(|header| header.offset > offset) {
-                self.device.begin_block(&BlockHeader {
-                    seq,
-                    session: self.view.session,
-                    offset,
-                    tail: self.tail.min(seq),
-                    copy: None,
-                })?;
-            }
-            self.void_from = seq.saturating_add(1);
-        }
-        Ok(())
+    /// Where the tail must be for so many blocks to be free when the next one is open.
+    fn tail_for(&self, free: u32) -> u32 {
+        let end = self.next.saturating_add(1).saturating_add(free);
+        end.saturating_sub(self.device.geometry.blocks())
     }
 
-    /// The tail when the next block is opened: the block after that must be free then.
-    fn next_tail(&self) -> Outcome<u32, F> {
-        let blocks = self.device.geometry.blocks();
-        let needed = self.next.saturating_add(2).saturating_sub(blocks);
+    /// Where the tail is to be when the next block is opened, if it can be moved then.
+    fn wanted_tail(&self) -> u32 {
         let tail = self.tail.max(self.wish).min(self.next);
-        if self.next == u32::MAX {
-            return Err(Error::Full);
-        }
+        // So many blocks are there for a record, and one more stays free; the tail is moved by some at a time, since
+        // each move begins a block.
+        let spare = self.device.geometry.blocks() / 4;
         match self.options.policy {
-            _ if tail >= needed => Ok(tail),
-            // A record must not overwrite its own beginning.
-            Policy::OverwriteOldest if needed <= self.record_block || self.new_session => Ok(needed),
-            _ => Err(Error::Full),
+            Policy::OverwriteOldest if tail < self.tail_for(spare) => {
+                let some = spare.div_ceil(2);
+                self.tail_for(spare.saturating_add(some)).min(self.next)
+            }
+            _ => tail,
         }
     }
 }
@@ -167,6 +178,10 @@ impl<F: NorFlash> Write for FlashLog<F> {
     fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
         if buf.is_empty() {
             return Ok(0);
+        }
+        if self.fill == 0 && self.view.len <= self.durable && self.wanted_tail() > self.tail {
+            // The record that is begun may need more than one block.
+            self.close_block();
         }
         if self.fill >= self.frame_room() {
             self.program()?;
@@ -199,33 +214,39 @@ impl<F: NorFlash> Write for FlashLog<F> {
 
 impl<F: NorFlash> Storage for FlashLog<F> {
     fn sync(&mut self) -> Result<(), Self::Error> {
-        self.program()
+        self.program()?;
+        if self.starts {
+            self.durable = self.view.len;
+        }
+        Ok(())
     }
 
-    /// Cuts the newest session to its first `len` bytes: always `Ok(true)`. What is cut off is gone for good with the
-    /// next record that is synced; whole records of it may still be there after a loss of power before that.
+    /// Cuts the newest session to its first `len` bytes. What is cut off is gone for good with the next record that is
+    /// synced; whole records of it may still be there after a loss of power before that.
+    ///
+    /// What was synced before the tail was moved, or before a mount, cannot always be cut off: then `Ok(false)`.
     fn truncate(&mut self, len: u64) -> Result<bool, Self::Error> {
         if len >= self.len() {
             return Ok(true);
         }
+        if let Some(keep) = len.checked_sub(self.view.len) {
+            self.fill = usize::try_from(keep).unwrap_or(0);
+        } else {
+            let starts = self.is_boundary(len)?;
+            let last = self.view.block_of(&mut self.device, len)?;
+            if len < self.view.base || self.copy.is_some_and(|copy| copy > last) {
+                return Ok(false);
+            }
+            self.fill = 0;
+            self.starts = starts;
+            self.close_block();
+            self.next = last.saturating_add(1);
+            self.view.grow(last, len);
+        }
         if len == 0 {
             self.header_left = Some(self.device.geometry.max_header());
         }
-        if let Some(keep) = len.checked_sub(self.view.len) {
-            self.fill = usize::try_from(keep).unwrap_or(0);
-            return Ok(true);
-        }
-        self.fill = 0;
-        let starts = self.is_boundary(len)?;
-        let block = self.view.block_of(&mut self.device, len)?;
-        // What has been built upon a copied header stays.
-        let last = block.max(self.copy.unwrap_or(0));
-        self.close_block();
-        self.starts = starts;
-        self.next = last.saturating_add(1);
-        self.void_from = block.saturating_add(1);
-        self.record_block = block;
-        self.view.grow(last, len);
+        self.durable = self.durable.min(len);
         Ok(true)
     }
 }
