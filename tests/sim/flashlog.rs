@@ -15,6 +15,8 @@ struct Session {
     records: Vec<Vec<u8>>,
     /// How many are acknowledged.
     acked: usize,
+    /// How many the last mount has found: whoever writes goes on from there.
+    found: usize,
     /// From this one on they are still wanted.
     wanted: usize,
     /// Records that were written after the acknowledged ones, and taken back: they may show up again.
@@ -148,7 +150,8 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
                 let Some(session) = self.sessions.last_mut().filter(|_| !self.begun) else {
                     return Ok(());
                 };
-                session.wanted = session.wanted.max(session.acked.saturating_sub(keep));
+                let there = session.acked.max(session.found);
+                session.wanted = session.wanted.max(there.saturating_sub(keep));
                 let before = &session.records[..session.wanted];
                 let at = before.iter().map(|r| r.len() as u64).sum();
                 let count = self.sessions.len() - 1;
@@ -226,7 +229,7 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
         Ok(())
     }
 
-    /// Takes back what is not acknowledged, as a journal does after a failure.
+    /// Takes back what was written since the last acknowledgement or mount, as a journal does after a failure.
     fn undo(&mut self) -> Result<(), PowerLost> {
         if self.begun && !self.emptied() {
             // Nothing, or a part of a header.
@@ -236,8 +239,8 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
         let Some(session) = self.sessions.last_mut() else {
             return Ok(());
         };
-        let gone = session.records.split_off(session.acked);
-        session.ghosts.push(gone);
+        session.ghosts.push(session.records[session.acked..].to_vec());
+        session.records.truncate(session.acked.max(session.found));
         let len = session.records.iter().map(|r| r.len() as u64).sum();
         let outcome = self.log().truncate(len);
         assert!(outcome.is_err() || outcome == Ok(true), "{outcome:?}");
@@ -405,6 +408,7 @@ impl Session {
                     }
                     self.records = records;
                     self.records.truncate(count);
+                    self.found = count;
                     return Ok(());
                 }
                 Err(difference) => wrong.push_str(&difference),
