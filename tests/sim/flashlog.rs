@@ -15,7 +15,7 @@ struct Session {
     records: Vec<Vec<u8>>,
     /// How many are acknowledged.
     acked: usize,
-    /// How many the last mount has found: whoever writes goes on from there.
+    /// How many there were when the log was last mounted or cut: whoever writes goes on from there.
     found: usize,
     /// From this one on they are still wanted.
     wanted: usize,
@@ -137,10 +137,8 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
             Op::Sync => {
                 let outcome = self.log().sync();
                 if outcome.is_ok() {
-                    let session = self.sessions.last_mut();
-                    if let Some(session) = session.filter(|s| s.acked < s.records.len()) {
-                        session.acked = session.records.len();
-                        session.ghosts.clear();
+                    if let Some(session) = self.sessions.last_mut() {
+                        session.acknowledge();
                     }
                 }
                 self.settle(outcome)
@@ -240,7 +238,8 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
             return Ok(());
         };
         session.ghosts.push(session.records[session.acked..].to_vec());
-        session.records.truncate(session.acked.max(session.found));
+        session.found = session.acked.max(session.found);
+        session.records.truncate(session.found);
         let len = session.records.iter().map(|r| r.len() as u64).sum();
         let outcome = self.log().truncate(len);
         assert!(outcome.is_err() || outcome == Ok(true), "{outcome:?}");
@@ -382,6 +381,20 @@ fn contents(log: &mut (impl Read + Seek)) -> Vec<u8> {
 }
 
 impl Session {
+    /// All that was written is durable. What was taken back is gone for good if something was written since.
+    fn acknowledge(&mut self) {
+        let known = &self.records[self.acked..];
+        if self.records.len() > self.found {
+            self.ghosts.clear();
+        }
+        self.ghosts.retain(|ghost| ghost.starts_with(known));
+        for ghost in &mut self.ghosts {
+            ghost.drain(..known.len());
+        }
+        self.acked = self.records.len();
+        self.found = self.acked;
+    }
+
     /// The log's newest session is another one, which is right when this one has nothing acknowledged.
     fn misses(&self, bytes: &[u8]) -> bool {
         let headers = self.ghosts.iter().chain([&self.records]);
