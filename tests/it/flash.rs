@@ -1,22 +1,25 @@
-//! The flash log without accidents: a journal on it, what things cost, and every size of word.
+//! The flash log without accidents: a journal lives on it.
 
-use embedded_io::{Read, Seek, SeekFrom, Write};
-use sessionlog_core::{Clock, Timestamp};
+use embedded_io::{Read, Seek, SeekFrom};
 use sessionlog_core::compaction::{Keep, Reason};
-use sessionlog_core::flash::{Error, FlashLog, Geometry, Options, Policy, Wear};
-use sessionlog_core::journal::{self, Journal, Storage};
+use sessionlog_core::flash::{FlashLog, Geometry, Options};
+use sessionlog_core::journal::{self, Journal};
 use sessionlog_core::record::{Header, Verbatim};
-use sessionlog_tests::sim::flash::{Chip, Flash, Random};
+use sessionlog_core::{Clock, Timestamp};
+use sessionlog_tests::sim::flash::{Chip, Flash};
 
 const BLOCK: u32 = 4096;
 
 type Nor = Flash<1, 4, 4096>;
 
-fn chip<const R: usize, const W: usize, const E: usize>(blocks: u32, block: u32) -> Flash<R, W, E> {
+pub(crate) fn chip<const R: usize, const W: usize, const E: usize>(
+    blocks: u32,
+    block: u32,
+) -> Flash<R, W, E> {
     Flash::new(Chip::new((blocks * block) as usize, 0))
 }
 
-fn geometry<const R: usize, const W: usize, const E: usize>(
+pub(crate) fn geometry<const R: usize, const W: usize, const E: usize>(
     flash: &Flash<R, W, E>,
     block: u32,
 ) -> Geometry {
@@ -24,7 +27,7 @@ fn geometry<const R: usize, const W: usize, const E: usize>(
     Geometry::new::<Flash<R, W, E>>(0..size, block).expect("a geometry that suits")
 }
 
-fn mounted<const R: usize, const W: usize, const E: usize>(
+pub(crate) fn mounted<const R: usize, const W: usize, const E: usize>(
     flash: &Flash<R, W, E>,
     block: u32,
 ) -> FlashLog<Flash<R, W, E>> {
@@ -32,7 +35,7 @@ fn mounted<const R: usize, const W: usize, const E: usize>(
     FlashLog::mount(flash.clone(), geometry(flash, block), options).expect("a chip that works")
 }
 
-fn all(log: &mut (impl Read + Seek)) -> Vec<u8> {
+pub(crate) fn all(log: &mut (impl Read + Seek)) -> Vec<u8> {
     log.seek(SeekFrom::Start(0)).expect("seek");
     let mut bytes = Vec::new();
     let mut buf = [0; 113];
@@ -45,18 +48,7 @@ fn all(log: &mut (impl Read + Seek)) -> Vec<u8> {
     }
 }
 
-fn put(log: &mut impl Write, bytes: &[u8]) {
-    log.write_all(bytes).expect("write");
-}
-
-fn line(n: usize, len: usize) -> Vec<u8> {
-    let mut line = format!("{n:06}").into_bytes();
-    line.resize(len - 1, b'a' + (n % 26) as u8);
-    line.push(b'\n');
-    line
-}
-
-fn header() -> Header<'static> {
+pub(crate) fn header() -> Header<'static> {
     Header {
         id: "s",
         timestamp: Timestamp::from_unix_ms(0),
@@ -67,12 +59,14 @@ fn header() -> Header<'static> {
     }
 }
 
-fn say(n: usize) -> String {
-    format!(r#"{{"role":"user","content":[{{"type":"text","text":"question {n}, and what follows from it"}}]}}"#)
+pub(crate) fn say(n: usize) -> String {
+    format!(
+        r#"{{"role":"user","content":[{{"type":"text","text":"question {n}, and what follows from it"}}]}}"#
+    )
 }
 
 #[derive(Default)]
-struct Ticks(i64);
+pub(crate) struct Ticks(i64);
 
 impl Clock for Ticks {
     fn now(&mut self) -> Timestamp {
@@ -97,21 +91,33 @@ fn a_journal_lives_on_flash() {
             let plan = log
                 .plan(Reason::Manual, Keep::LastMessages(3), &mut window)
                 .expect("a plan");
-            log.commit(&plan, "what was said before").expect("room is left");
+            log.commit(&plan, "what was said before")
+                .expect("room is left");
             let keep = log.keep_from(&mut window).expect("read");
             reclaimed += log.storage().reclaim(keep).expect("read");
         }
-        log.append(&Verbatim(say(n).as_bytes())).expect("room is left");
+        log.append(&Verbatim(say(n).as_bytes()))
+            .expect("room is left");
         log.end_turn().expect("room is left");
         if n % 50 == 7 {
-            let before = (log.tip().cloned(), log.context_messages(), log.totals(), log.len());
+            let before = (
+                log.tip().cloned(),
+                log.context_messages(),
+                log.totals(),
+                log.len(),
+            );
             drop(log);
             let storage = mounted(&flash, BLOCK);
             let (opened, resumed) =
                 Journal::open(storage, Ticks::default(), options, &mut window).expect("resumed");
             log = opened;
             assert!(!resumed.headless && resumed.notes.health.is_clean());
-            let after = (log.tip().cloned(), log.context_messages(), log.totals(), log.len());
+            let after = (
+                log.tip().cloned(),
+                log.context_messages(),
+                log.totals(),
+                log.len(),
+            );
             assert_eq!(before, after);
             // What was reclaimed becomes lasting with the next block only.
             let keep = log.keep_from(&mut window).expect("read");
@@ -122,5 +128,6 @@ fn a_journal_lives_on_flash() {
     let text = String::from_utf8(all(log.storage())).expect("text");
     let first = text.lines().next().expect("a header");
     assert!(first.contains(r#","reclaimed":true,"crc":""#), "{first}");
-    sessionlog_core::record::RecordScanner::scan(first.as_bytes(), Default::default()).expect("valid");
+    sessionlog_core::record::RecordScanner::scan(first.as_bytes(), Default::default())
+        .expect("valid");
 }

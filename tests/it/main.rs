@@ -4,8 +4,12 @@
 mod corpus;
 /// The example programs and the session that is kept beside them.
 mod examples;
-/// The flash log: costs, and the journal on it.
+/// The flash log without accidents: a journal lives on it.
 mod flash;
+/// What the flash log costs.
+mod flash_costs;
+/// A journal on the flash log: compaction, reclaiming, sessions, and losses of power.
+mod flash_journal;
 /// The flash log through losses of power at every step.
 mod flash_power;
 /// The framer and the reference reader on generated files.

@@ -72,7 +72,11 @@ fn record(number: u64, len: usize) -> Vec<u8> {
     while bytes.len() < len {
         let byte = random.below(256) as u8;
         // NUL stands for what damage has taken.
-        bytes.push(if matches!(byte, 0 | b'\n') { 0xff } else { byte });
+        bytes.push(if matches!(byte, 0 | b'\n') {
+            0xff
+        } else {
+            byte
+        });
     }
     bytes.truncate(len.max(8) - 1);
     bytes.push(b'\n');
@@ -253,7 +257,9 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
         let Some(session) = self.sessions.last_mut() else {
             return Ok(());
         };
-        session.ghosts.push(session.records[session.acked..].to_vec());
+        session
+            .ghosts
+            .push(session.records[session.acked..].to_vec());
         session.found = session.acked.max(session.found);
         session.records.truncate(session.found);
         let len = session.records.iter().map(|r| r.len() as u64).sum();
@@ -269,7 +275,9 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
 
     /// All of the newest session was taken back.
     fn emptied(&self) -> bool {
-        self.sessions.last().is_some_and(|session| session.records.is_empty())
+        self.sessions
+            .last()
+            .is_some_and(|session| session.records.is_empty())
     }
 
     /// What an outcome means for the model.
@@ -332,14 +340,20 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
             let found = older.iter().rposition(|session| session.is_there(&bytes));
             let found = found.unwrap_or_else(|| panic!("session {id:?}: {}", bytes.escape_ascii()));
             let passed = older.split_off(found + 1);
-            assert!(passed.iter().all(Session::may_be_gone), "before {id:?} one is lost");
+            assert!(
+                passed.iter().all(Session::may_be_gone),
+                "before {id:?} one is lost"
+            );
             let mut session = older.pop().expect("found");
             let policy = self.options.policy;
             if let Err(wrong) = session.check(&bytes, policy) {
                 panic!("session {id:?}: {wrong}");
             }
         }
-        assert!(older.iter().all(Session::may_be_gone), "older sessions are lost");
+        assert!(
+            older.iter().all(Session::may_be_gone),
+            "older sessions are lost"
+        );
     }
 
     /// The log goes on: another record can be written, and is found after a mount.
@@ -426,7 +440,9 @@ impl Session {
     /// The stream begins with its header, or a copy of that.
     fn is_there(&self, bytes: &[u8]) -> bool {
         let ghosts = self.ghosts.iter().filter(|_| self.acked == 0);
-        let mut headers = ghosts.chain([&self.records]).filter_map(|records| records.first());
+        let mut headers = ghosts
+            .chain([&self.records])
+            .filter_map(|records| records.first());
         headers.any(|header| bytes.starts_with(&header[..header.len() - CLOSING]))
     }
 
@@ -459,12 +475,7 @@ impl Session {
     }
 
     /// How many of `records` the stream shows.
-    fn compare(
-        &self,
-        bytes: &[u8],
-        records: &[Vec<u8>],
-        policy: Policy,
-    ) -> Result<usize, String> {
+    fn compare(&self, bytes: &[u8], records: &[Vec<u8>], policy: Policy) -> Result<usize, String> {
         let mut at = 0;
         let mut count = 0;
         while at < bytes.len() {
@@ -492,16 +503,25 @@ impl Session {
             .into_iter()
             .find(|copy| bytes.starts_with(copy))
             .ok_or_else(|| format!("differs at {last}, and has no header; "))?;
-        let blank = bytes[copy.len()..].iter().take_while(|b| **b == b' ').count();
+        let blank = bytes[copy.len()..]
+            .iter()
+            .take_while(|b| **b == b' ')
+            .count();
         // The copy may fill what it stands for.
         let ended = records.iter().scan(0, |at, r| {
             *at += r.len();
             Some(*at)
         });
         let full = blank == 0 && ended.into_iter().any(|end| end == copy.len());
-        let base = if full { copy.len() } else { copy.len() + blank + 1 };
+        let base = if full {
+            copy.len()
+        } else {
+            copy.len() + blank + 1
+        };
         if bytes.get(base - 1) != Some(&b'\n') {
-            return Err(format!("differs at {last}, and the blank line does not end; "));
+            return Err(format!(
+                "differs at {last}, and the blank line does not end; "
+            ));
         }
         let mut start = 0;
         let mut gone = 0;
@@ -516,7 +536,10 @@ impl Session {
             return Err(format!("differs at {last}; "));
         }
         if policy == Policy::StopWhenFull && !self.given_up && gone > self.wanted.max(1) {
-            return Err(format!("{gone} records are gone, {} were given up; ", self.wanted));
+            return Err(format!(
+                "{gone} records are gone, {} were given up; ",
+                self.wanted
+            ));
         }
         Ok(count)
     }

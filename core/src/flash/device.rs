@@ -159,16 +159,13 @@ impl<F: ReadNorFlash> Device<F> {
         Ok(low)
     }
 
-    /// A walk over what the block holds.
-    pub(super) fn walk(&self, content: Content, header: &BlockHeader) -> Walk {
+    /// A walk over what block `seq` holds, from that offset of the stream or the copy on.
+    pub(super) fn walk(&self, content: Content, seq: u32, offset: u64) -> Walk {
         Walk {
             content,
-            seq: header.seq,
+            seq,
             pos: self.geometry.header_len(),
-            offset: match content {
-                Content::Stream => header.start(),
-                Content::Copy => 0,
-            },
+            offset,
         }
     }
 

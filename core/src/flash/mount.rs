@@ -46,18 +46,24 @@ impl<F: ReadNorFlash> Device<F> {
     /// Blocks behind it that hold no record's end are as if they had never been opened: what they hold is not whole.
     /// But a block that has moved the tail and holds a frame is not gone back upon, since what it gave up may be gone:
     /// the stream ends where it begins. Nothing counts from offset `limit` of the first session that is met on, nor, in
-    /// the block of `until`, from that frame on.
+    /// the block of `until`, from that frame on. `known` is a header that need not be read again.
     pub(super) fn find_end(
         &mut self,
         window: &mut Window,
         newest: u32,
         low: u32,
+        known: Option<&BlockHeader>,
         mut limit: u64,
         until: Option<Frame>,
     ) -> Result<Option<End>, F::Error> {
         let mut session = None;
         for seq in (low..=newest).rev() {
-            let Some(block) = self.header(seq)? else {
+            let known = known.filter(|known| known.seq == seq);
+            let block = match known {
+                Some(known) => Some(*known),
+                None => self.header(seq)?,
+            };
+            let Some(block) = block else {
                 continue;
             };
             if session.is_some_and(|session| session != block.session) {
@@ -90,7 +96,7 @@ impl<F: ReadNorFlash> Device<F> {
             end: None,
             last: None,
         };
-        let mut walk = self.walk(Content::Stream, header);
+        let mut walk = self.walk(Content::Stream, header.seq, header.start());
         while let Some(frame) = self.next(window, &mut walk)? {
             if until.is_some_and(|until| until.seq == frame.seq && until.pos <= frame.pos) {
                 break;
@@ -107,13 +113,13 @@ impl<F: ReadNorFlash> Device<F> {
         Ok(scan)
     }
 
-    /// Length of the header copy that the block begins with; `None` when it is not whole.
+    /// Length of the header copy that block `seq` begins with; `None` when it is not whole.
     pub(super) fn copy_len(
         &mut self,
         window: &mut Window,
-        header: &BlockHeader,
+        seq: u32,
     ) -> Result<Option<u64>, F::Error> {
-        let mut walk = self.walk(Content::Copy, header);
+        let mut walk = self.walk(Content::Copy, seq, 0);
         let mut end = 0;
         while let Some(frame) = self.next(window, &mut walk)? {
             if frame.offset != end {

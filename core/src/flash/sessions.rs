@@ -95,7 +95,9 @@ impl<F: ReadNorFlash> Sessions<'_, F> {
             let first = following.filter(|header| header.session == header.seq);
             let limit = first.map_or(u64::MAX, |header| header.offset);
             let window = &mut self.window;
-            let end = log.device.find_end(window, newest, log.tail, limit, None)?;
+            let end = log
+                .device
+                .find_end(window, newest, log.tail, None, limit, None)?;
             let Some(End { block, len, .. }) = end else {
                 break;
             };

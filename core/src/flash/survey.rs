@@ -82,7 +82,10 @@ impl<F: ReadNorFlash> FlashLog<F> {
     /// How evenly the region is worn, from one header.
     pub fn wear(&self) -> Wear {
         let blocks = self.device.geometry.blocks();
-        let most = self.next.checked_sub(1).map_or(0, |seq| erases(seq, blocks));
+        let most = self
+            .next
+            .checked_sub(1)
+            .map_or(0, |seq| erases(seq, blocks));
         let least = match self.next.checked_rem(blocks) {
             Some(0) => most,
             _ => most.saturating_sub(1),
@@ -100,16 +103,15 @@ impl<F: ReadNorFlash> FlashLog<F> {
                 continue;
             };
             let following = self.device.header(seq.saturating_add(1))?;
-            let following = following.filter(|next| {
-                next.session == header.session && seq.saturating_add(1) < self.next
-            });
+            let following = following
+                .filter(|next| next.session == header.session && seq.saturating_add(1) < self.next);
             let newest = seq.saturating_add(1) == self.next;
             let limit = match following {
                 Some(next) => next.start(),
                 None if newest => self.view.len,
                 None => 0,
             };
-            let mut walk = self.device.walk(Content::Stream, &header);
+            let mut walk = self.device.walk(Content::Stream, seq, header.start());
             let mut expected = header.start();
             while let Some(frame) = self.device.next(&mut window, &mut walk)? {
                 let lost = u32::from(frame.offset > expected && expected < limit);

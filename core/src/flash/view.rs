@@ -90,10 +90,8 @@ impl View {
         view.low = tail;
         view.base = view.first_record(device, window)?;
         view.copy_len = 0;
-        if let Some(copy) = copy
-            && let Some(header) = device.header(copy)?
-        {
-            let len = device.copy_len(window, &header)?.unwrap_or(0);
+        if let Some(copy) = copy {
+            let len = device.copy_len(window, copy)?.unwrap_or(0);
             view.copy = copy;
             view.copy_len = if len <= view.base { len } else { 0 };
         }
@@ -110,7 +108,7 @@ impl View {
             let Some(Present { header, limit, .. }) = self.present_at(device, seq)? else {
                 continue;
             };
-            let mut walk = device.walk(Content::Stream, &header);
+            let mut walk = device.walk(Content::Stream, seq, header.start());
             while let Some(frame) = device.next(window, &mut walk)? {
                 if frame.offset >= limit {
                     break;
@@ -192,10 +190,8 @@ impl View {
         at: u64,
         out: &mut [u8],
     ) -> Result<usize, F::Error> {
-        if at < self.copy_len
-            && let Some(header) = device.header(self.copy)?
-        {
-            let mut walk = device.walk(Content::Copy, &header);
+        if at < self.copy_len {
+            let mut walk = device.walk(Content::Copy, self.copy, 0);
             while let Some(frame) = device.next(window, &mut walk)? {
                 if (frame.offset..frame.end()).contains(&at) {
                     let skip = at.saturating_sub(frame.offset) as usize;
@@ -240,7 +236,9 @@ impl View {
                     return Ok(None);
                 };
                 let end = self.last.saturating_add(1);
-                device.last_where(low, end, |header| header.start() <= at)?.seq
+                device
+                    .last_where(low, end, |header| header.start() <= at)?
+                    .seq
             }
         };
         loop {
@@ -344,7 +342,10 @@ impl Present {
         let marks = self.marks.get(..self.marked).unwrap_or(&[]);
         let known = marks.iter().chain([&self.last]);
         let before = known.filter(|mark| mark.pos > 0 && mark.offset <= at);
-        before.max_by_key(|mark| mark.offset).copied().unwrap_or(begin)
+        before
+            .max_by_key(|mark| mark.offset)
+            .copied()
+            .unwrap_or(begin)
     }
 
     fn remember(&mut self, frame: &Frame, stride: u64) {
