@@ -8,6 +8,8 @@ mod examples;
 mod flash;
 /// What the flash log costs.
 mod flash_costs;
+/// Damaged regions of flash.
+mod flash_damage;
 /// A journal on the flash log: compaction, reclaiming, sessions, and losses of power.
 mod flash_journal;
 /// The flash log through losses of power at every step.
