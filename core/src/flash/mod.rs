@@ -13,9 +13,11 @@
 //!   that it has erased itself, and writes the bytes of the one frame that may be weak, the last, there once more.
 //! - **The next block's header decides where a block ends.** What stands behind that offset (a torn record, bytes that
 //!   were cut off, the frame that was written once more) is no part of the stream.
-//! - **Blocks whose records never became whole are as if never opened**: they are erased and opened anew.
-//! - **Space is freed by moving the tail**, a number in the next block's header: nothing is erased before its place is
-//!   needed, so reclaiming costs nothing, and no append ever waits for more than one erase. One block is always free.
+//! - **A block counts from its first frame on, and for good from its first record end on.** Blocks behind the last
+//!   record end are erased and opened anew.
+//! - **Space is freed by moving the tail**, a number in the header of a block that begins where all is durable. Such a
+//!   block is never gone back upon; it holds a copy of the session's header if the tail has passed that. Nothing is
+//!   erased before its place is needed, and one block is always free: what the blocks that count need is never erased.
 //!
 //! Memory: a [`FlashLog`] holds a frame to be programmed and a window for reading, 256 bytes each, and about 400 bytes
 //! of bookkeeping.
@@ -93,5 +95,7 @@ impl<E: NorFlashError> embedded_io::Error for Error<E> {
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// The programs of `docs/flash.md`, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/flash.md")]
+struct Page;
