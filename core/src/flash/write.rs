@@ -83,7 +83,6 @@ impl<F: NorFlash> FlashLog<F> {
         if let Some(block) = opened {
             (self.tail, self.copy, self.view) = (block.tail, block.copy, block.view);
             self.next = seq.saturating_add(1);
-            self.stale = self.stale.max(self.next);
             self.new_session = false;
         }
         self.pos = pos.saturating_add(size as u32);
@@ -115,6 +114,8 @@ impl<F: NorFlash> FlashLog<F> {
             (view.session, offset) = (seq, self.ended);
         }
         self.window.clear();
+        // Should this fail, it holds what does not count.
+        self.stale = seq.saturating_add(1);
         self.device.begin_block(&BlockHeader {
             seq,
             session: view.session,
