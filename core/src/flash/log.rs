@@ -219,3 +219,15 @@ impl<F: ReadNorFlash> FlashLog<F> {
         frames.saturating_mul(64).saturating_sub(self.fill as u64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_takes_less_than_a_kibibyte() {
+        let size = size_of::<FlashLog<()>>();
+        std::println!("{size} bytes");
+        assert!(size <= 1024, "{size} bytes");
+    }
+}
