@@ -3,8 +3,10 @@
 //! They stand here and not with the targets so that the ordinary tests can run them on the checked-in seeds.
 //! The first bytes of an input choose how the rest is read: sizes of chunks and windows.
 
+mod flash;
 mod journal;
 
+pub use flash::flash;
 pub use journal::journal;
 
 use crate::{model, outcome, seen};

@@ -1,3 +1,5 @@
 //! Simulated storage.
 
+pub mod flash;
+pub mod flashlog;
 pub mod memory;

@@ -2,17 +2,20 @@
 //!
 //! `no_std`, no alloc, no `unsafe`, no floats in what it decides, no recursion on input, no clock and no I/O but through
 //! `embedded-io`'s traits. The same code runs on a microcontroller that logs to flash and on a desktop's disk; the
-//! `sessionlog` crate adds files, locks and a command. The format is `FORMAT.md`; its rules are cited as F1 to F30.
+//! `sessionlog` crate adds files, locks and a command. The format is `FORMAT.md`; its rules are cited as F1 to F30, those of
+//! `docs/flash.md` as L1 to L11.
 //!
 //! - [`journal`]: the coordinator. Begin here: [`journal::Journal`] over your [`journal::Storage`] and [`Clock`].
 //! - [`replay`]: from bytes to the branch and its context, backwards in constant memory or forwards in one pass.
 //! - [`record`], [`payload`]: what is written and read. [`recovery`]: finding records in damaged bytes.
 //! - [`compaction`]: when to compact, and where to cut. [`usage`], [`cost`]: what was spent, in integers.
+//! - `flash` (with the feature of that name): a storage on NOR flash.
 //! - [`json`]: streaming JSON, written and scanned. [`id`], [`time`], [`crc`]: small things.
 //!
 //! # Features
 //! - `fast`: SIMD checksums and byte search, chosen at run time, for hosts with an operating system.
 //! - `defmt`: `defmt::Format` on the public types.
+//! - `flash`: a log on NOR flash, over `embedded-storage`'s traits.
 //! - `serde-json-core`: typed decoding of a payload into the caller's own types.
 //!
 //! # Memory
@@ -41,6 +44,8 @@ pub mod cost;
 pub mod crc;
 #[cfg(feature = "serde-json-core")]
 pub mod decode;
+#[cfg(feature = "flash")]
+pub mod flash;
 pub mod id;
 pub mod journal;
 pub mod json;

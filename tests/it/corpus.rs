@@ -37,3 +37,8 @@ fn replay() {
 fn journal() {
     on_seeds("journal", properties::journal);
 }
+
+#[test]
+fn flash() {
+    on_seeds("flash", properties::flash);
+}

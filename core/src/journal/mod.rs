@@ -343,6 +343,20 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         Ok(replay)
     }
 
+    /// The lowest offset that [`Journal::open`] reads to resume, the header aside: where the live context begins, or
+    /// the newest totals if they lie before it. What lies before it can be given up, on a medium where the log's
+    /// beginning can (`FlashLog::reclaim`); of other branches only what lies
+    /// behind it is left then.
+    ///
+    /// Costs as much as a resume.
+    pub fn keep_from(&mut self, window: &mut [u8]) -> Result<u64, ReplayError<S::Error>> {
+        let mut context = self.context(window)?;
+        while context.next()?.is_some() {}
+        context.tally()?;
+        let lowest = context.lowest();
+        Ok(lowest.min(self.end))
+    }
+
     /// The tip: what the next message follows, and where a fork of this session would begin.
     pub fn tip(&self) -> Option<&EntryId> {
         self.books.tip.as_ref()

@@ -199,6 +199,11 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
         &self.tally
     }
 
+    /// Where the first record begins of those that were read; `u64::MAX` when there was none.
+    pub(super) fn lowest(&self) -> u64 {
+        self.lowest
+    }
+
     /// A leaf led to the tip.
     pub(super) fn tip_is_marked(&self) -> bool {
         self.marked

@@ -154,6 +154,11 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
         self.compaction.is_none()
     }
 
+    /// Where the first record begins of those that were read so far, the header aside; `u64::MAX` when there was none.
+    pub(crate) fn lowest(&self) -> u64 {
+        self.branch.lowest()
+    }
+
     /// A leaf, the last entry that counts, names the tip.
     pub(crate) fn tip_is_marked(&self) -> bool {
         self.branch.tip_is_marked()
