@@ -142,7 +142,9 @@ fn live<const SIZE: usize>(flash: &mut Ram<SIZE>) -> Result<(), Failure> {
             let id = journal.commit(&plan, summary)?;
             println!("{id}: {} messages are kept", plan.cut.kept);
         }
-        Err(PlanError::NoCut(why)) => println!("not compacted: {why}"),
+        Err(why @ (PlanError::NoCut(_) | PlanError::FirstKeptShadowed(_))) => {
+            println!("not compacted: {why}");
+        }
         Err(PlanError::Read(error)) => return Err(error.into()),
     }
     println!(

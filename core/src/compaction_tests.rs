@@ -1,4 +1,5 @@
 use super::*;
+use crate::record::{Message, Role};
 use proptest::prelude::*;
 use std::vec;
 use std::vec::Vec as StdVec;
@@ -30,25 +31,16 @@ fn result(id: u32) -> Message {
     }
 }
 
-/// A window filled forwards; it must equal the one filled backwards in every cut.
 fn window<const N: usize>(messages: &[Message]) -> Window<N> {
     let mut window = Window::default();
-    for (i, message) in messages.iter().enumerate() {
+    for (i, message) in messages.iter().enumerate().rev() {
         window.push(message, i as u64);
     }
     window
 }
 
-fn refilled<const N: usize>(messages: &[Message]) -> Window<N> {
-    let mut refill = Refill::default();
-    for (i, message) in messages.iter().enumerate().rev() {
-        refill.push(message, i as u64);
-    }
-    refill.finish()
-}
-
 fn kept<const N: usize>(messages: &[Message], keep: Keep) -> Result<usize, NoCut> {
-    let cut = window::<N>(messages).cut(keep, messages.len() as u64, false)?;
+    let cut = window::<N>(messages).cut(keep, false)?;
     assert_eq!(cut.start, (messages.len() - cut.kept) as u64);
     Ok(cut.kept)
 }
@@ -69,7 +61,7 @@ fn opis_quarter() {
     );
     // The summary counts as an entry: [summary, 7 messages] is 8.
     let seven = window::<64>(&[user(4); 7]);
-    assert_eq!(seven.cut(Keep::LastQuarter, 7, true).unwrap().kept, 2);
+    assert_eq!(seven.cut(Keep::LastQuarter, true).unwrap().kept, 2);
 }
 
 #[test]
@@ -90,7 +82,7 @@ fn counts_and_budgets() {
         Err(NoCut::NothingToCompact)
     );
     let cut = window::<64>(&messages)
-        .cut(Keep::LastTokens(35), 10, false)
+        .cut(Keep::LastTokens(35), false)
         .unwrap();
     assert_eq!(cut.tokens, 30);
 }
@@ -152,25 +144,21 @@ fn a_cut_never_parts_a_call_from_its_result() {
 fn a_window_that_is_too_small_says_so() {
     let messages = vec![user(4); 40];
     let cut = window::<4>(&messages)
-        .cut(Keep::LastQuarter, 40, false)
+        .cut(Keep::LastQuarter, false)
         .unwrap();
     assert_eq!((cut.kept, cut.limited), (4, true));
     let cut = window::<16>(&messages)
-        .cut(Keep::LastQuarter, 40, false)
+        .cut(Keep::LastQuarter, false)
         .unwrap();
     assert_eq!((cut.kept, cut.limited), (10, false));
     let cut = window::<4>(&messages)
-        .cut(Keep::LastTokens(9), 40, false)
+        .cut(Keep::LastTokens(9), false)
         .unwrap();
     assert_eq!((cut.kept, cut.limited), (4, true));
     let mut messages = vec![user(4), calling(&[1, 2, 3, 4, 5])];
     messages.extend((1..=5).map(result));
     assert_eq!(
         kept::<4>(&messages, Keep::LastQuarter),
-        Err(NoCut::WindowTooSmall { held: 4 })
-    );
-    assert_eq!(
-        refilled::<4>(&messages).cut(Keep::LastQuarter, 7, false),
         Err(NoCut::WindowTooSmall { held: 4 })
     );
 }
@@ -191,15 +179,75 @@ fn triggers() {
     assert_eq!(triggers.due(0, 801), Some(Reason::ContextWindow));
 }
 
+#[test]
+fn a_call_that_waits_for_its_result_is_kept() {
+    // The newest answer's.
+    let messages = [user(4), user(4), calling(&[1]), user(4)];
+    assert_eq!(kept::<64>(&messages, Keep::LastMessages(1)), Ok(2));
+    let messages = [user(4), calling(&[1, 2]), result(1), user(4)];
+    assert_eq!(kept::<64>(&messages, Keep::LastMessages(1)), Ok(3));
+    let many: StdVec<u32> = (0..12).collect();
+    let mut messages = vec![user(4), calling(&many)];
+    messages.extend((0..11).map(result));
+    messages.push(user(4));
+    assert_eq!(kept::<64>(&messages, Keep::LastMessages(1)), Ok(13));
+    messages.insert(1, user(4));
+    messages.push(result(11));
+    messages.push(user(4));
+    assert_eq!(kept::<64>(&messages, Keep::LastMessages(1)), Ok(1));
+    // An older one's has been given up.
+    let messages = [user(4), calling(&[1]), calling(&[]), user(4)];
+    assert_eq!(kept::<64>(&messages, Keep::LastMessages(1)), Ok(1));
+    // With nothing before it there is nothing to compact.
+    let messages = [calling(&[1]), user(4)];
+    assert_eq!(
+        kept::<64>(&messages, Keep::LastMessages(1)),
+        Err(NoCut::NothingToCompact)
+    );
+}
+
+#[test]
+fn a_call_behind_a_message_of_too_many_calls() {
+    let many: StdVec<u32> = (10..19).collect();
+    let mut messages = vec![user(4), calling(&[1]), calling(&many), result(1)];
+    messages.extend((10..19).map(result));
+    messages.push(user(4));
+    for n in 2..13 {
+        assert_eq!(kept::<64>(&messages, Keep::LastMessages(n)), Ok(13));
+    }
+    // Turns of many calls, one after another, each whole: the cut falls between any two of them.
+    let mut messages = vec![];
+    for turn in 0..10 {
+        let many: StdVec<u32> = (0..12).map(|call| turn * 100 + call).collect();
+        messages.push(user(4));
+        messages.push(calling(&many));
+        messages.extend(many.into_iter().map(result));
+    }
+    for turns in 1..10 {
+        let keep = Keep::LastMessages(turns * 14);
+        assert_eq!(kept::<256>(&messages, keep), Ok(14 * turns as usize));
+    }
+    // More results than can be sought at once.
+    let many: StdVec<u32> = (0..40).collect();
+    let mut messages = vec![user(4), user(4), calling(&many)];
+    messages.extend((0..40).map(result));
+    assert_eq!(
+        kept::<64>(&messages, Keep::LastMessages(1)),
+        Err(NoCut::NothingToCompact)
+    );
+}
+
 /// Whether keeping the last `kept` messages leaves a result without its call.
 fn parts(messages: &[Message], kept: usize) -> bool {
     let cut = messages.len() - kept;
     messages[cut].role == Role::ToolResult
         || messages.iter().enumerate().skip(cut).any(|(i, m)| {
-            let call = m
-                .answers
-                .and_then(|hash| messages[..i].iter().rposition(|c| c.calls.made(hash)));
-            call.is_some_and(|call| call < cut)
+            let called = |hash| {
+                messages[..i]
+                    .iter()
+                    .rposition(|c| c.calls.is_told_apart(hash))
+            };
+            m.answers.and_then(called).is_some_and(|call| call < cut)
         })
 }
 
@@ -207,34 +255,21 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn no_cut_parts_calls_from_results_and_refilling_changes_nothing(
+    fn no_cut_parts_calls_from_results(
         messages in prop::collection::vec(prop_oneof![
             2 => (0u64..60).prop_map(user),
             3 => prop::collection::vec(0u32..6, 0..4).prop_map(|ids| calling(&ids)),
             4 => (0u32..6).prop_map(result),
         ], 1..24),
         n in 0u64..24,
-        later in 0usize..6,
     ) {
         for keep in [Keep::LastQuarter, Keep::LastMessages(n), Keep::LastTokens(n * 4)] {
-            let total = messages.len() as u64;
             for cut in [
-                window::<32>(&messages).cut(keep, total, false),
-                refilled::<32>(&messages).cut(keep, total, false),
-                window::<5>(&messages).cut(keep, total, false),
-                refilled::<5>(&messages).cut(keep, total, false),
+                window::<32>(&messages).cut(keep, false),
+                window::<5>(&messages).cut(keep, false),
             ].into_iter().flatten() {
                 prop_assert!(!parts(&messages, cut.kept), "{:?} keeps {}", keep, cut.kept);
                 prop_assert!(cut.kept < messages.len());
-            }
-            // Half resumed, half appended.
-            let split = messages.len().saturating_sub(later);
-            let mut mixed = refilled::<32>(&messages[..split]);
-            for (i, m) in messages.iter().enumerate().skip(split) {
-                mixed.push(m, i as u64);
-            }
-            if let Ok(cut) = mixed.cut(keep, total, false) {
-                prop_assert!(!parts(&messages, cut.kept), "mixed: {:?} keeps {}", keep, cut.kept);
             }
         }
     }

@@ -16,8 +16,8 @@
 //! - `serde-json-core`: typed decoding of a payload into the caller's own types.
 //!
 //! # Memory
-//! A [`journal::Journal`] holds about 1.5 KiB and 24 bytes for each message of its window `N`. Reading a record takes about
-//! 1.6 KiB of stack and the window that the caller lends (at least 64 bytes). Nothing depends on the size of a record
+//! A [`journal::Journal`] holds about 1.5 KiB. Reading a record takes about 1.6 KiB of stack and the window that the caller
+//! lends (at least 64 bytes); planning a compaction 24 bytes of stack more for each of the `N` messages that it chooses from. Nothing depends on the size of a record
 //! or of the log.
 #![no_std]
 #![cfg_attr(

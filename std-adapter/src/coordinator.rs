@@ -195,7 +195,8 @@ impl SessionCoordinator {
         self.session.branch_usage()
     }
 
-    /// What the branch costs, each answer by its own model's price; `None` when a price is unknown. Reads the file.
+    /// What the branch costs, each answer by its own model's price; `None` when a price is unknown, or what an answer
+    /// used. Reads the file.
     pub fn cost_summary(&self) -> Result<Option<Cost>, Error> {
         let log = SessionLog::open(self.session.path())?;
         Ok(UsageReport::of(&log, &self.prices).branch.cost)

@@ -6,6 +6,7 @@ use crate::{
     io::read_at,
     scan::{changed, scan_again},
 };
+use serde::de::IgnoredAny;
 use sessionlog_core::{
     EntryId, Timestamp,
     journal::Storage,
@@ -13,6 +14,7 @@ use sessionlog_core::{
     record::{Extent, Record, StoredEntry},
 };
 use std::{
+    collections::HashMap,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -129,7 +131,8 @@ impl NewFile {
 
     /// Copies the record in `extent` with `parent` as its `parent_id`, every other byte as it is. Holds the record.
     ///
-    /// A record without CRC gets one if `seal` says so.
+    /// A record without CRC gets one if `seal` says so, unless it has a member of that name that is none (F5): two of
+    /// them would be damage (F4).
     pub(crate) fn relinked(
         &mut self,
         from: &Path,
@@ -143,7 +146,7 @@ impl NewFile {
             Ok((record, source.part(extent)?.into_owned()))
         };
         let (record, bytes) = read(source).map_err(Error::io(from, "read"))?;
-        if seal || record.has_crc {
+        if record.has_crc || seal && !names_crc(&bytes) {
             let stored = StoredEntry {
                 bytes: &bytes,
                 record: &record,
@@ -166,6 +169,11 @@ impl NewFile {
                 .try_for_each(|piece| write_all(sink, piece))
         })
     }
+}
+
+fn names_crc(record: &[u8]) -> bool {
+    let members = serde_json::from_slice::<HashMap<String, IgnoredAny>>(record);
+    members.is_ok_and(|members| members.contains_key("crc"))
 }
 
 impl Drop for NewFile {

@@ -1,6 +1,9 @@
 //! What can go wrong with sessions on a disk.
 
-use crate::{lock::LockError, store::IdFault};
+use crate::{
+    lock::LockError,
+    store::{EXTENSION, IdFault},
+};
 use sessionlog_core::{
     compaction::NoCut,
     journal::{JournalError, PlanError},
@@ -44,9 +47,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// No such session.
-    #[error(
-        "{what}: no such session; give a path, an id or the beginning of an id; `sessionlog list` shows what there is"
-    )]
+    #[error("{what}: {}", not_found(what))]
     NotFound {
         /// What was asked for.
         what: String,
@@ -173,6 +174,19 @@ pub enum Error {
         /// The session's file.
         path: PathBuf,
     },
+    /// A later entry repeats the id of an entry that has to be named, so that a reader would take it for that one.
+    #[error(
+        "{}: byte {byte}: an entry here repeats the id of {whose}; `sessionlog fork` makes a copy of the branch that can be continued",
+        path.display()
+    )]
+    Shadowed {
+        /// The session's file.
+        path: PathBuf,
+        /// Where the later entry lies.
+        byte: u64,
+        /// Whose id it repeats, in words.
+        whose: &'static str,
+    },
     /// The system names no place for the user's data.
     #[error("no home directory is known: set SESSIONLOG_DIR to a directory for the sessions")]
     NoDataDir,
@@ -212,6 +226,11 @@ impl Error {
             JournalError::UnsupportedVersion(version) => Self::UnsupportedVersion { path, version },
             JournalError::StalePlan => Self::StalePlan { path },
             JournalError::Changed => Self::Changed { path },
+            JournalError::TipShadowed(byte) => Self::Shadowed {
+                path,
+                byte,
+                whose: "the tip",
+            },
             other => Self::NotASession {
                 path,
                 reason: other.to_string(),
@@ -230,6 +249,11 @@ impl Error {
         match error {
             PlanError::NoCut(NoCut::NothingToCompact) => Self::NothingToCompact { path },
             PlanError::NoCut(source) => Self::NoCut { path, source },
+            PlanError::FirstKeptShadowed(byte) => Self::Shadowed {
+                path,
+                byte,
+                whose: "the first message to be kept",
+            },
             PlanError::Read(error) => Self::replay(&path, error),
         }
     }
@@ -246,6 +270,21 @@ impl From<LockError> for Error {
                 source,
             },
         }
+    }
+}
+
+/// What is not there, and what else it could be.
+fn not_found(what: &str) -> &'static str {
+    // Ids hold no separators.
+    let path = what.contains(['/', std::path::MAIN_SEPARATOR])
+        || Path::new(what)
+            .extension()
+            .is_some_and(|end| end == EXTENSION);
+    if path {
+        "no such file; a session is named by a path, an id, the beginning of an id, or 'latest'; \
+        `sessionlog list` shows what there is"
+    } else {
+        "no such session; give a path, an id or the beginning of an id; `sessionlog list` shows what there is"
     }
 }
 
@@ -289,6 +328,19 @@ mod tests {
                 .to_string()
                 .starts_with("/s/a.jsonl: process 12 is writing")
         );
+        let not_found = |what: &str| Error::NotFound { what: what.into() }.to_string();
+        for path in ["a/b", "./a", "a.jsonl"] {
+            let text = not_found(path);
+            assert!(
+                text.starts_with(&format!("{path}: no such file; ")),
+                "{text}"
+            );
+            assert!(
+                text.contains("the beginning of an id, or 'latest'"),
+                "{text}"
+            );
+        }
+        assert!(not_found("a.b").starts_with("a.b: no such session; "));
         let ambiguous = Error::Ambiguous {
             prefix: "a".into(),
             matches: vec!["a1".into(), "a2".into()],

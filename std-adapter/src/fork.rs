@@ -1,6 +1,8 @@
 //! A branch copied into a session of its own.
 
-use crate::{Error, SessionLog, SessionStore, SystemClock, copy::NewFile, header::Source};
+use crate::{
+    Error, SessionLog, SessionStore, SystemClock, copy::NewFile, header::Source, reader::Counts,
+};
 use sessionlog_core::{
     Clock, EntryId, IdKind,
     record::{Header, Kind, LeafEntry, Totals},
@@ -14,8 +16,10 @@ pub struct Forked {
     pub id: String,
     /// Its file.
     pub path: PathBuf,
-    /// How many messages, compactions and unknown entries were copied.
+    /// How many messages, compactions and unknown entries were copied: those of the branch, on which no leaf stands.
     pub entries: u64,
+    /// How many of which kind.
+    pub counts: Counts,
 }
 
 /// Makes a new session in `store` from the branch of `source` that ends in the entry `at`, by default the tip.
@@ -67,8 +71,10 @@ pub fn fork(
     copy.encode(|sink| header.encode(sink))?;
     let from = Source::none(source.file());
     let mut above: Option<EntryId> = None;
+    let mut counts = Counts::default();
     for index in &branch {
         let record = source.record(*index)?;
+        counts.add(record.kind);
         let extent = source.extent(*index)?;
         if record.parent_id == above {
             copy.verbatim(source.path(), &from, extent)?;
@@ -86,6 +92,7 @@ pub fn fork(
         id,
         path,
         entries: branch.len() as u64,
+        counts,
     })
 }
 

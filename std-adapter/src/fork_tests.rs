@@ -59,7 +59,17 @@ fn the_branch_is_copied_byte_for_byte() {
     let forked = fork(&store, &source, None, Some("try \"it\"")).unwrap();
     let (header, copied, end) = lines(&forked);
     assert_eq!(copied, session()[1..7]);
-    assert_eq!(forked.entries, 6);
+    assert_eq!((forked.entries, forked.counts.entries()), (6, 6));
+    let counts = SessionLog::open(&forked.path).unwrap().counts();
+    // And a leaf of its own.
+    assert_eq!((counts.leaves, counts.entries()), (1, 7));
+    assert_eq!(
+        Counts {
+            leaves: 0,
+            ..counts
+        },
+        forked.counts
+    );
     let header = crate::HeaderInfo::from_record(header.as_bytes()).unwrap();
     assert_eq!((&header.id, &*header.cwd), (&forked.id, "/w"));
     assert_eq!(header.parent_session.as_deref(), Some("s-1"));
@@ -247,4 +257,22 @@ fn many_and_long_records() {
     let copy = fs::read_to_string(&forked.path).unwrap();
     let records = text.split_once('\n').unwrap().1;
     assert!(copy.contains(records));
+}
+
+#[test]
+fn a_member_that_is_called_crc_and_is_none_stays_alone() {
+    let (_dir, store) = store();
+    // By file order (F14) the second follows the first, and the copy has to say so.
+    let source = log(&[
+        r#"{"type":"session","version":1,"id":"x"}"#.into(),
+        r#"{"type":"message","id":"a","message":{}}"#.into(),
+        r#"{"type":"message","id":"b","message":{},"crc":7}"#.into(),
+    ]);
+    let forked = fork(&store, &source, None, None).unwrap();
+    let (_, copied, _) = lines(&forked);
+    assert_eq!(
+        copied[1],
+        r#"{"type":"message","id":"b","message":{},"crc":7,"parent_id":"a"}"#
+    );
+    assert!(crate::verify(&forked.path).unwrap().is_sound());
 }

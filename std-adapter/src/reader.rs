@@ -1,11 +1,13 @@
 //! A session, read whole: what its file says by FORMAT.md's reading rules.
 
 mod contents;
+mod counts;
 mod nodes;
 mod pass;
 mod problem;
 
 pub use contents::CompactionInfo;
+pub use counts::Counts;
 pub use problem::{MAX_LISTED, Problem, ProblemKind};
 
 pub(crate) use nodes::Nodes;
@@ -217,6 +219,17 @@ impl SessionLog {
     #[must_use]
     pub fn entry_count(&self) -> u64 {
         self.entries
+    }
+
+    /// How many entries of which kind.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts {
+            leaves: self.leaves.len() as u64,
+            ..Counts::default()
+        };
+        self.nodes().for_each(|node| counts.add(node.kind));
+        counts
     }
 
     /// Number of unknown entries.

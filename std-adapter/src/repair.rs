@@ -8,6 +8,7 @@ use crate::{
     lock::open_locked,
     reader::{Problem, name_of},
     scan::scan,
+    verify::{Verification, audited},
 };
 use serde::Serialize;
 use sessionlog_core::{
@@ -43,6 +44,8 @@ pub struct Repaired {
     pub torn_bytes: u64,
     /// Entries that name another parent now: the one that they named is lost, and this one stands in for it (F15).
     pub relinked: u64,
+    /// Entries that name no parent now: the one that they named is nowhere, so a branch began with them already (F15).
+    pub unlinked: u64,
     /// Leaves without target that were left out: readers that know only "the last leaf wins" would find nothing.
     pub dropped_leaves: u64,
     /// The header was lost or missing, and is made anew: id from the file's name, time from the first entry, no directory.
@@ -50,15 +53,16 @@ pub struct Repaired {
     /// The last leaf does not name the tip: readers that know only "the last leaf wins" see another branch,
     /// until the next turn ends.
     pub unmarked_tip: bool,
-    /// What cannot be repaired, in the file as it is now: parents that are nowhere.
+    /// What is wrong with the file as it is now, and cannot be repaired: sums that contradict the entries; in a foreign
+    /// file, parents that are nowhere.
     pub remaining: Vec<Problem>,
 }
 
 /// Makes the session in the file at `path` whole, so that every reader reads of it what can be read.
 ///
 /// All valid records are kept, byte for byte and in their order, each on a line of its own. Bytes that are none are left
-/// out. An entry whose parent is lost in damage, and which the rules link to another one, names that one; a header that is lost is
-/// made anew; leaves without target are left out. What the session says, its branches and its context, stays the same:
+/// out. An entry whose parent is lost in damage, and which the rules link to another one, names that one; one whose parent is
+/// nowhere names none, where that says the same (F14); a header that is lost is made anew; leaves without target are left out. What the session says, its branches and its context, stays the same:
 /// that is checked before the new file takes the old one's place. At every moment there is a session at `path`.
 /// The original stays beside it, as `<file>.damaged-<time>`. Readers that have the file open read on in the original.
 ///
@@ -74,17 +78,22 @@ pub fn repair(path: &Path) -> Result<Repaired, Error> {
     let metadata = file.metadata().map_err(Error::io(&real, "open"))?;
     let mut plan = Plan::new();
     let handle = file.try_clone().map_err(Error::io(&real, "open"))?;
-    let log = SessionLog::read(real.clone(), handle, metadata.len(), |forward, found| {
+    let (log, before) = audited(&real, handle, metadata.len(), |forward, found| {
         plan.take(forward, found);
     })?;
+    let makes_roots = match log.head().extent {
+        Some(_) => log.head().ours,
+        None => plan.makes_ours(),
+    };
     let last_leaf = log.leaves().iter().rev().find(|leaf| leaf.node.is_some());
     let mut done = Repaired {
         entries: log.entry_count(),
         unmarked_tip: last_leaf.is_some_and(|leaf| leaf.node != log.tip()),
         ..Repaired::default()
     };
-    if log.problem_count() + log.warning_count() == plan.missing_parents {
-        done.remaining = log.warnings().to_vec();
+    let beyond_repair = if makes_roots { 0 } else { plan.missing_parents };
+    if log.problem_count() + log.warning_count() == beyond_repair {
+        done.remaining = problems(before);
         return Ok(done);
     }
     let mut name = real.as_os_str().to_owned();
@@ -98,13 +107,19 @@ pub fn repair(path: &Path) -> Result<Repaired, Error> {
         done.header_made = true;
     }
     let note = plan.totals && losses_to_note(&log);
-    copy_records(&mut copy, &log, &file, note, &mut done)?;
+    copy_records(&mut copy, &log, &file, (note, makes_roots), &mut done)?;
     let after = check(&mut copy, &log)?;
     copy.sync()?;
-    done.entries = after.entry_count();
-    done.remaining = after.warnings().to_vec();
+    done.entries = after.entries;
+    done.remaining = problems(after);
     done.original = Some(put_in_place(&mut copy, &real)?);
     Ok(done)
+}
+
+fn problems(found: Verification) -> Vec<Problem> {
+    let mut problems = found.problems;
+    problems.retain(|problem| !problem.kind.is_note());
+    problems
 }
 
 /// What has to be known of the whole file before the first line is written.
@@ -130,6 +145,11 @@ impl Plan {
             nodes: 0,
             first_time: None,
         }
+    }
+
+    /// A header that is made anew is one of ours.
+    fn makes_ours(&self) -> bool {
+        self.sealed && !self.linear
     }
 
     /// Takes a record that `forward` has just taken.
@@ -169,7 +189,7 @@ fn write_header(
 ) -> Result<(), Error> {
     let id = name_of(log.path());
     let timestamp = plan.first_time.unwrap_or(modified);
-    if plan.sealed && !plan.linear {
+    if plan.makes_ours() {
         let header = Header {
             id: &id,
             timestamp,
@@ -197,7 +217,7 @@ fn copy_records(
     copy: &mut NewFile,
     log: &SessionLog,
     file: &File,
-    note: bool,
+    (note, makes_roots): (bool, bool),
     done: &mut Repaired,
 ) -> Result<(), Error> {
     let from = log.path();
@@ -246,6 +266,10 @@ fn copy_records(
                 copy.relinked(from, source, found.extent, parent.as_ref(), false)?;
                 done.relinked += 1;
             }
+            (Some(_), None) if makes_roots && record.kind != Kind::Leaf => {
+                copy.relinked(from, source, found.extent, None, false)?;
+                done.unlinked += 1;
+            }
             _ => copy.verbatim(from, source, found.extent)?,
         }
         Ok(ControlFlow::Continue(()))
@@ -261,9 +285,9 @@ fn losses_to_note(log: &SessionLog) -> bool {
 }
 
 /// Reads the copy, which shows that it is whole and means the same.
-fn check(copy: &mut NewFile, log: &SessionLog) -> Result<SessionLog, Error> {
+fn check(copy: &mut NewFile, log: &SessionLog) -> Result<Verification, Error> {
     let (file, bytes) = copy.written()?;
-    let after = SessionLog::read(copy.path().to_owned(), file, bytes, |_, _| {})?;
+    let (after, verification) = audited(copy.path(), file, bytes, |_, _| {})?;
     let parent = |log: &SessionLog, index| log.node(index).and_then(|node| node.parent);
     let same = after.health().is_clean()
         && after.node_count() == log.node_count()
@@ -271,7 +295,7 @@ fn check(copy: &mut NewFile, log: &SessionLog) -> Result<SessionLog, Error> {
         && after.context() == log.context()
         && (0..log.node_count()).all(|index| parent(&after, index) == parent(log, index));
     if same {
-        Ok(after)
+        Ok(verification)
     } else {
         Err(Error::RepeatedIds {
             path: log.path().to_owned(),

@@ -79,15 +79,16 @@ fn every_sort_of_damage() {
     let (report, lines) = repaired(bytes.as_bytes());
     let d = sealed(&user("d", Some("b"), "four"));
     let u = u.replace("lost", "d");
+    let r = user("r", None, "elsewhere");
     let (x, y) = (user("x", Some("f"), "six"), user("y", Some("x"), "seven"));
     assert_eq!(lines, [HEADER, &a, &b, &d, &u, &e, &f, &x, &y, &r, &end]);
     assert_eq!(
-        (report.salvaged, report.relinked, report.dropped_leaves),
+        (report.salvaged, report.relinked, report.unlinked),
         (3, 2, 1)
     );
+    assert_eq!(report.dropped_leaves, 1);
     assert_eq!((report.corrupt, report.torn_bytes), (4, torn.len() as u64));
-    let remaining = report.remaining.iter().map(|p| (p.line, p.kind.name()));
-    assert_eq!(remaining.collect::<Vec<_>>(), [(10, "missing_parent")]);
+    assert_eq!(report.remaining, []);
     assert!(!report.header_made && !report.unmarked_tip);
 }
 
@@ -145,16 +146,45 @@ fn a_lost_header_is_made_anew() {
     // A header that is fused with the first entry is not lost.
     let (report, lines) = repaired(format!("{HEADER}{b}\n").as_bytes());
     assert!(!report.header_made);
-    assert_eq!(lines, [HEADER, &b]);
+    assert_eq!(lines, [HEADER, &sealed(&user("b", None, "two"))]);
 }
 
+/// In a foreign file, to name no parent may mean another one (F14).
 #[test]
 fn what_cannot_be_repaired_is_told() {
-    let text = format!("{HEADER}\n{}\n", user("b", Some("nowhere"), "x"));
+    let foreign = HEADER.replace(",\"writer\":\"sessionlog/1\"", "");
+    let text = format!("{foreign}\n{}\n", user("b", Some("nowhere"), "x"));
     let (dir, path) = file(text.as_bytes());
     let done = repair(&path).unwrap();
     assert_eq!((done.original, done.remaining.len()), (None, 1));
     assert_eq!(names(dir.path()), ["name.jsonl"]);
+}
+
+/// Whatever is wrong: what remains is what `verify` finds.
+#[test]
+fn a_lost_first_message_leaves_a_sound_file() {
+    let (b, c) = (user("b", Some("a"), "two"), user("c", Some("b"), "three"));
+    let text = format!("{HEADER}\n\0\n{}\n{}\n", sealed(&b), sealed(&c));
+    let (report, lines) = repaired(text.as_bytes());
+    assert_eq!((report.unlinked, report.remaining), (1, vec![]));
+    assert_eq!(lines[1], sealed(&user("b", None, "two")));
+    assert_eq!(lines[2], sealed(&c));
+}
+
+#[test]
+fn sums_that_are_wrong_remain() {
+    let sum =
+        r#"{"input_tokens":1,"output_tokens":0,"cache_read_tokens":0,"cache_write_tokens":0}"#;
+    let totals =
+        format!(r#"{{"branch":{sum},"spent":{sum},"turns":1,"watermark":0,"next_seq":9}}"#);
+    let end = leaf("a").replace('}', &format!(r#","totals":{totals}}}"#));
+    let text = format!("{HEADER}\n{}\n{}\n", user("a", None, "one"), sealed(&end));
+    let (dir, path) = file(text.as_bytes());
+    let done = repair(&path).unwrap();
+    let kinds = done.remaining.iter().map(|problem| problem.kind.name());
+    assert_eq!(kinds.collect::<Vec<_>>(), ["totals_mismatch"; 2]);
+    assert_eq!(done.remaining, crate::verify(&path).unwrap().problems);
+    assert_eq!((done.original, names(dir.path()).len()), (None, 1));
 }
 
 #[test]

@@ -209,8 +209,7 @@ fn is_space(c: char) -> bool {
 
 /// As much of the text as can matter for so many columns, and whether that is not all.
 fn head(text: &str, max_width: usize) -> (&str, bool) {
-    // Marks alone take no column and are still all shown: some room whatever the width.
-    let limit = max_width.saturating_add(1).saturating_mul(BYTES_PER_COLUMN);
+    let limit = max_width.saturating_mul(BYTES_PER_COLUMN);
     let head = &text[..text.floor_char_boundary(limit)];
     (head, head.len() < text.len())
 }

@@ -1,8 +1,13 @@
 //! A session on a file, open for writing: the core's journal with a file, a lock and the system's clock.
 
+mod extract;
+
+pub use extract::SUMMARY_BYTES;
+
 use crate::{
     Error, FileStorage, HeaderInfo, SessionStore, SystemClock, WriterLock, lock::open_for_writing,
 };
+use extract::Extract;
 use serde_json::value::RawValue;
 use sessionlog_core::{
     EntryId,
@@ -13,7 +18,7 @@ use sessionlog_core::{
     usage::UsageTotals,
 };
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
@@ -24,9 +29,6 @@ const WINDOW: usize = 4096;
 
 /// Bytes lent for reading.
 const READ_WINDOW: usize = 64 << 10;
-
-/// About as many bytes of text go into the plain summary, as with opi.
-const SUMMARY_BYTES: usize = 500;
 
 type FileJournal = Journal<FileStorage, SystemClock, WINDOW>;
 
@@ -62,7 +64,7 @@ impl ContextEntry {
     pub fn text(&self) -> String {
         match &self.body {
             ContextBody::Summary(text) => text.clone(),
-            ContextBody::Message(payload) => payload_text(payload.get()),
+            ContextBody::Message(payload) => extract::payload(payload.get()).1,
         }
     }
 }
@@ -80,7 +82,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Makes a session in `store`, with a new id. Its header is durable when this returns.
+    /// Makes a session in `store`, with a new id. Its header is durable when this returns; when it cannot be written,
+    /// no file is left.
     pub fn create(store: &SessionStore, new: &NewSession, options: Options) -> Result<Self, Error> {
         let id = store.new_id();
         let created = store.create_file(&id)?;
@@ -94,9 +97,16 @@ impl Session {
             fork_point: None,
         };
         let path = created.path;
-        let storage = FileStorage::new(created.file).map_err(Error::io(&path, "open"))?;
-        let journal = Journal::create(storage, clock, &header, options);
-        let journal = journal.map_err(|e| Error::journal(&path, e))?;
+        let journal = FileStorage::new(created.file)
+            .map_err(Error::io(&path, "open"))
+            .and_then(|storage| {
+                let journal = Journal::create(storage, clock, &header, options);
+                journal.map_err(|e| Error::journal(&path, e))
+            })
+            .inspect_err(|_| {
+                // Nobody has been told of it.
+                let _ = fs::remove_file(&path);
+            })?;
         Ok(Session {
             journal: Box::new(journal),
             resumed: Resumed::default(),
@@ -192,26 +202,17 @@ impl Session {
         places.iter().map(|place| self.read_entry(place)).collect()
     }
 
-    /// A plain extract of what a planned compaction replaces: about the first 500 bytes of its texts.
+    /// A plain extract of what a planned compaction replaces, at most [`SUMMARY_BYTES`]: an earlier summary's text, then
+    /// what the user said and each turn's last answer, in order. Where that is too much, it is the middle that is left out.
     pub fn default_summary(&mut self, plan: &Plan) -> Result<String, Error> {
         let mut places = self.context_places()?;
         let compacted = places.len().saturating_sub(plan.cut.kept);
         places.truncate(compacted);
-        let mut text = String::new();
-        for (index, place) in places.iter().enumerate() {
-            if text.len() > SUMMARY_BYTES {
-                break;
-            }
-            if index > 0 {
-                text.push_str(". ");
-            }
-            text.push_str(&self.read_entry(place)?.text());
+        let mut extract = Extract::default();
+        for place in &places {
+            extract.add(&self.read_entry(place)?);
         }
-        if text.len() > SUMMARY_BYTES {
-            text.truncate(text.floor_char_boundary(SUMMARY_BYTES - 3));
-            text.push_str("...");
-        }
-        Ok(format!("Compacted {compacted} messages: {text}"))
+        Ok(extract.finish())
     }
 
     /// Commits a compaction; see [`Journal::commit`].
@@ -337,26 +338,6 @@ fn read(storage: &mut FileStorage, extent: Extent) -> io::Result<Vec<u8>> {
         }
     }
     Ok(bytes)
-}
-
-/// The texts of a payload's content, joined by a space.
-fn payload_text(payload: &str) -> String {
-    let value: serde_json::Value = serde_json::from_str(payload).unwrap_or_default();
-    let content = &value["content"];
-    if let Some(text) = content.as_str() {
-        return text.to_owned();
-    }
-    let part = |item: &serde_json::Value| {
-        let image = || item["media_type"].as_str().map(|t| format!("[image: {t}]"));
-        item["text"].as_str().map(str::to_owned).or_else(image)
-    };
-    let parts: Vec<String> = content
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(part)
-        .collect();
-    parts.join(" ")
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use std::{
     fs::{self, DirEntry, File},
     io,
     path::{Path, PathBuf},
+    thread,
     time::SystemTime,
 };
 use uuid::Uuid;
@@ -29,6 +30,11 @@ pub const DIR_VARIABLE: &str = "SESSIONLOG_DIR";
 
 /// Stands for the session that was written to last.
 pub const LATEST: &str = "latest";
+
+/// Threads that read heads at most: more than there are processors as a rule, since they wait for the disk.
+const LIST_THREADS: usize = 16;
+/// Sessions for which a thread is worth starting.
+const SESSIONS_A_THREAD: usize = 64;
 
 /// Ids that [`Error::Ambiguous`] lists at most.
 const MAX_LISTED: usize = 5;
@@ -137,7 +143,9 @@ impl SessionStore {
                 let _ = fs::remove_file(&path);
             }
         })?;
-        self.sync_dir()?;
+        self.sync_dir().inspect_err(|_| {
+            let _ = fs::remove_file(&path);
+        })?;
         Ok(CreatedFile { path, file, lock })
     }
 
@@ -162,6 +170,22 @@ impl SessionStore {
         if as_path.as_ref().is_some_and(|there| !there.is_dir()) {
             return Ok(spec.into());
         }
+        match (self.resolve_id(spec), as_path) {
+            (Err(Error::NotFound { .. }), Some(dir)) => {
+                Err(files::not_a_session(spec.as_ref(), dir.file_type()))
+            }
+            (found, _) => found,
+        }
+    }
+
+    /// Finds a session of this store: `latest`, an id, or the beginning of exactly one id; never a path.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::NoSessions`], [`Error::Ambiguous`], [`Error::Io`].
+    pub fn resolve_id(&self, spec: &str) -> Result<PathBuf, Error> {
+        if spec == LATEST {
+            return self.latest();
+        }
         if let Ok(path) = self.path_for(spec)
             && fs::symlink_metadata(&path).is_ok_and(|there| there.is_file())
         {
@@ -176,11 +200,10 @@ impl SessionStore {
                 .filter(|(id, _)| id.starts_with(spec))
                 .collect()
         };
-        match (matches.len(), as_path) {
-            (0, Some(dir)) => Err(files::not_a_session(spec.as_ref(), dir.file_type())),
-            (0, None) => Err(Error::NotFound { what: spec.into() }),
-            (1, _) => Ok(matches.remove(0).1),
-            (total, _) => {
+        match matches.len() {
+            0 => Err(Error::NotFound { what: spec.into() }),
+            1 => Ok(matches.remove(0).1),
+            total => {
                 matches.sort();
                 let ids = matches.into_iter().map(|(id, _)| id);
                 Err(Error::Ambiguous {
@@ -207,23 +230,30 @@ impl SessionStore {
             })
     }
 
-    /// All sessions, the one written to last first. Reads only the head of each file.
+    /// All sessions, the one written to last first. Reads only the head of each file, several files at a time.
     ///
     /// # Errors
     /// [`Error::Io`] when the directory cannot be read. Files that cannot be read are listed as such.
     pub fn list(&self) -> Result<Vec<SessionInfo>, Error> {
-        let mut reader = HeadReader::new();
-        let mut sessions = Vec::new();
-        for (id, entry) in self.entries()? {
-            let path = entry.path();
-            let info = match info(&path, Open::ReadNoFollow, id.clone(), &mut reader) {
-                Ok(info) => info,
-                // Deleted, or replaced by something else, meanwhile.
-                Err(Error::NotFound { .. } | Error::NotASession { .. }) => continue,
-                Err(error) => SessionInfo::unreadable(&entry, id, &error),
-            };
-            sessions.push(info);
-        }
+        let entries = self.entries()?;
+        let share = entries.len().div_ceil(LIST_THREADS).max(SESSIONS_A_THREAD);
+        let mut sessions = Vec::with_capacity(entries.len());
+        thread::scope(|scope| {
+            let mut shares = entries.chunks(share);
+            let first = shares.next().unwrap_or_default();
+            let others: Vec<_> = shares
+                .map(|share| {
+                    let read = move || infos(share);
+                    (share, thread::Builder::new().spawn_scoped(scope, read))
+                })
+                .collect();
+            sessions.extend(infos(first));
+            for (share, other) in others {
+                // Without another thread, or should it fail, this one reads that share.
+                let read = other.ok().and_then(|other| other.join().ok());
+                sessions.extend(read.unwrap_or_else(|| infos(share)));
+            }
+        });
         sessions.sort_by(|a, b| (b.modified, &b.path).cmp(&(a.modified, &a.path)));
         Ok(sessions)
     }
@@ -289,6 +319,24 @@ impl SessionInfo {
             first_user_text: None,
         }
     }
+}
+
+/// Reads the heads of some of a store's files.
+fn infos(entries: &[(String, DirEntry)]) -> Vec<SessionInfo> {
+    let mut reader = HeadReader::new();
+    let mut sessions = Vec::with_capacity(entries.len());
+    for (id, entry) in entries {
+        let path = entry.path();
+        sessions.push(
+            match info(&path, Open::ReadNoFollow, id.clone(), &mut reader) {
+                Ok(info) => info,
+                // Deleted, or replaced by something else, meanwhile.
+                Err(Error::NotFound { .. } | Error::NotASession { .. }) => continue,
+                Err(error) => SessionInfo::unreadable(entry, id.clone(), &error),
+            },
+        );
+    }
+    sessions
 }
 
 fn info(path: &Path, how: Open, id: String, reader: &mut HeadReader) -> Result<SessionInfo, Error> {

@@ -29,7 +29,8 @@ pub struct Branch {
     pub fork_point: Option<String>,
     /// Links from the root to the tip.
     pub depth: u64,
-    /// Messages and compactions from the root to the tip.
+    /// Entries from the root to the tip: messages, compactions and unknown ones, as a fork of it copies them. No leaf
+    /// stands on a branch.
     pub entries: u64,
     /// The session's tip is here.
     pub active: bool,
@@ -49,6 +50,8 @@ struct Step {
     parent: Option<u32>,
     children: u32,
     depth: u32,
+    /// Entries from the root to here, unknown ones included.
+    entries: u32,
     /// The nearest entry above with several children.
     fork: Option<u32>,
     /// The nearest entry, itself included, that has a text.
@@ -89,7 +92,7 @@ impl SessionTree {
                 index,
                 fork_point: step.fork.and_then(id),
                 depth: u64::from(step.depth),
-                entries: u64::from(step.depth) + 1,
+                entries: u64::from(step.entries),
                 active: active == Some(index),
                 inner: !ends,
                 summary,
@@ -133,8 +136,10 @@ fn steps(log: &SessionLog) -> Vec<Step> {
                 Some(above)
             }
         });
+        let above = node.parent.map_or(0, |above| steps[above as usize].entries);
         let mut step = Step {
             parent,
+            entries: above + 1,
             ..Step::default()
         };
         if node.kind != Kind::Unknown {

@@ -21,8 +21,10 @@ pub struct UsageReport {
 pub struct UsageSection {
     /// Sums, turns, and how many assistant messages report no usage.
     pub totals: UsageTotals,
-    /// What the reported usage cost, tier by tier; `None` if a price is unknown ([`unknown_models`](Self::unknown_models)).
+    /// What all of it cost, tier by tier; `None` if that is not known of some models ([`unknown_models`](Self::unknown_models)).
     pub cost: Option<Cost>,
+    /// What is known of the cost: all of it, or a part that the real cost is not below.
+    pub known: Cost,
     /// By provider and model, in the order in which they first spoke.
     pub models: Vec<ModelUsage>,
 }
@@ -38,17 +40,22 @@ pub struct ModelUsage {
     pub totals: UsageTotals,
     /// Its assistant messages, with and without reported usage.
     pub messages: u64,
-    /// What the reported usage cost; `None` if a price is unknown.
+    /// What its messages cost; `None` if a price is unknown, or a message did not report its usage.
     pub cost: Option<Cost>,
+    /// What is known of the cost: that of the messages whose usage and prices are known.
+    pub known: Cost,
+    /// A price is unknown that matters here.
+    pub unpriced: bool,
     /// A request was longer than what the price is for: the cost is a lower bound.
     pub long_context: bool,
 }
 
 impl ModelUsage {
-    /// The real cost may be higher: usage was not reported, or a long request has a higher price.
+    /// The real cost may be higher than [`known`](Self::known): usage was not reported, a price is unknown, or a long
+    /// request has a higher price.
     #[must_use]
     pub fn is_lower_bound(&self) -> bool {
-        self.long_context || !self.totals.is_complete()
+        self.long_context || self.cost.is_none()
     }
 
     /// `provider/model`, as far as they are named.
@@ -63,14 +70,14 @@ impl ModelUsage {
 }
 
 impl UsageSection {
-    /// The names of models that were used and whose price is unknown, as [`ModelUsage::name`] gives them.
+    /// The names of models whose cost is unknown, as [`ModelUsage::name`] gives them: the price is, or what they used.
     #[must_use]
     pub fn unknown_models(&self) -> Vec<String> {
         let unknown = self.models.iter().filter(|model| model.cost.is_none());
         unknown.map(ModelUsage::name).collect()
     }
 
-    /// The real cost may be higher than [`cost`](Self::cost).
+    /// The real cost may be higher than [`known`](Self::known).
     #[must_use]
     pub fn is_lower_bound(&self) -> bool {
         self.models.iter().any(ModelUsage::is_lower_bound)
@@ -100,12 +107,10 @@ impl UsageSection {
             });
             row.add(&node, &mut models[row.at]);
         }
-        section.cost = section
-            .models
-            .iter()
-            .try_fold(Cost::default(), |sum, model| {
-                Some(sum.saturating_add(&model.cost?))
-            });
+        let known = section.models.iter().map(|model| &model.known);
+        section.known = known.fold(Cost::default(), |sum, known| sum.saturating_add(known));
+        let complete = section.models.iter().all(|model| model.cost.is_some());
+        section.cost = complete.then_some(section.known);
         section
     }
 }
@@ -113,6 +118,7 @@ impl UsageSection {
 /// Where a model's row is, and what the model costs.
 struct Row {
     at: usize,
+    found: bool,
     price: Price,
     long_above: Option<u64>,
 }
@@ -122,6 +128,7 @@ impl Row {
         let found = model.and_then(|model| prices.lookup(provider, model));
         Row {
             at,
+            found: found.is_some(),
             price: found.as_ref().map(|found| found.price).unwrap_or_default(),
             long_above: found.and_then(|found| found.long_context_above),
         }
@@ -130,15 +137,19 @@ impl Row {
     fn add(&self, node: &NodeInfo<'_>, row: &mut ModelUsage) {
         row.messages += 1;
         let Some(usage) = &node.usage else {
+            // It may have cost anything, whatever the model.
             row.totals.add_unreported();
+            row.unpriced |= !self.found;
+            row.cost = None;
             return;
         };
         row.totals.add_reported(usage);
-        let cost = self.price.cost(usage);
-        row.cost = row
-            .cost
-            .zip(cost)
-            .map(|(sum, cost)| sum.saturating_add(&cost));
+        match self.price.cost(usage) {
+            Some(cost) => row.known = row.known.saturating_add(&cost),
+            None => row.unpriced = true,
+        }
+        let complete = !row.unpriced && row.totals.is_complete();
+        row.cost = complete.then_some(row.known);
         let request = usage.total_tokens().saturating_sub(usage.output_tokens);
         row.long_context |= self.long_above.is_some_and(|above| request > above);
     }
@@ -197,10 +208,16 @@ mod tests {
         assert_eq!(report.file.totals, log.spent());
         assert_eq!(report.file.totals.usage.total_tokens(), 2221);
         // 1000 at 1, 10 at 2 and 100 at 0.1 USD a million; 1 at 20.
-        let branch = report.branch.cost.unwrap();
+        let branch = report.branch.known;
         assert_eq!(branch.cache_read.to_string(), "0.00001");
         assert_eq!(branch.total().to_string(), "0.00105");
-        assert_eq!(report.file.cost.unwrap().total().to_string(), "0.00208");
+        assert_eq!(report.file.known.total().to_string(), "0.00208");
+        // One answer did not say what it used.
+        assert_eq!((report.branch.cost, report.file.cost), (None, None));
+        assert_eq!(
+            report.file.models[0].cost,
+            Some(report.file.models[0].known)
+        );
         let rows: Vec<_> = report
             .file
             .models
@@ -228,6 +245,26 @@ mod tests {
         assert_eq!(report.branch.cost, None);
         assert_eq!(report.branch.unknown_models(), ["p/secret", "p/two"]);
         assert!(report.branch.models[0].cost.is_some());
+        assert_eq!(report.branch.known.total().to_string(), "0.00103");
+        let unpriced: Vec<_> = report.branch.models.iter().map(|m| m.unpriced).collect();
+        assert_eq!(unpriced, [false, true, false, true]);
+    }
+
+    #[test]
+    fn usage_that_was_not_reported_is_no_zero() {
+        for (model, unpriced) in [("one", false), ("secret", true)] {
+            for usage in ["null", r#"{"reported":false,"input_tokens":0}"#] {
+                let answer = said("b", "a", "p", model, usage);
+                let log = log(&[HEADER.into(), user("a", None, "x"), answer]);
+                let report = UsageReport::of(&log, &prices());
+                for section in [&report.branch, &report.file] {
+                    assert_eq!((section.cost, section.known), (None, Cost::default()));
+                    assert_eq!(section.unknown_models(), [format!("p/{model}")]);
+                    assert!(section.is_lower_bound());
+                    assert_eq!(section.models[0].unpriced, unpriced, "{model}");
+                }
+            }
+        }
     }
 
     #[test]

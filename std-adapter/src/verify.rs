@@ -3,7 +3,7 @@
 use crate::{
     Error, SessionLog,
     files::{self, Open},
-    reader::{Nodes, Problem, ProblemKind, Problems, problem},
+    reader::{Counts, Nodes, Problem, ProblemKind, Problems, problem},
 };
 use sessionlog_core::{
     UsageTotals,
@@ -11,7 +11,10 @@ use sessionlog_core::{
     recovery::{Found, Health},
     replay::{Forward, Table},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 /// What [`verify`] finds.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub struct Verification {
     pub health: Health,
     /// Number of entries.
     pub entries: u64,
+    /// How many of which kind.
+    pub counts: Counts,
     /// What is wrong, in file order; of each sort the first [`MAX_LISTED`](crate::reader::MAX_LISTED).
     pub problems: Vec<Problem>,
     /// How many problems there are, listed or not; notes are not counted.
@@ -46,9 +51,20 @@ impl Verification {
 /// As for [`SessionLog::open`].
 pub fn verify(path: &Path) -> Result<Verification, Error> {
     let (file, metadata) = files::open_regular(path, Open::Read)?;
+    audited(path, file, metadata.len(), |_, _| {}).map(|(_, verification)| verification)
+}
+
+/// Reads a session and checks it; `take` sees each record after it has been taken.
+pub(crate) fn audited(
+    path: &Path,
+    file: File,
+    bytes: u64,
+    mut take: impl FnMut(&Forward<Nodes>, &Found<'_>),
+) -> Result<(SessionLog, Verification), Error> {
     let mut audit = Audit::default();
-    let log = SessionLog::read(path.into(), file, metadata.len(), |forward, found| {
+    let log = SessionLog::read(path.into(), file, bytes, |forward, found| {
         audit.take(forward, found);
+        take(forward, found);
     })?;
     let repaired = log.header().is_some_and(|header| header.repaired.is_some());
     let sums = audit.problems;
@@ -74,13 +90,15 @@ pub fn verify(path: &Path) -> Result<Verification, Error> {
             kind: ProblemKind::NoLineEnd,
         });
     }
-    Ok(Verification {
+    let verification = Verification {
         path: path.into(),
         health: log.health(),
         entries: log.entry_count(),
+        counts: log.counts(),
         problems,
         problem_count,
-    })
+    };
+    Ok((log, verification))
 }
 
 /// What was recorded and what was counted when a sum was last found wrong: from there on, counting goes on.

@@ -16,7 +16,9 @@ const USAGE: &str = r#"{"input_tokens":10,"output_tokens":1}"#;
 
 fn check(lines: &[String]) -> Verification {
     let (_dir, path) = file((lines.join("\n") + "\n").as_bytes());
-    verify(&path).unwrap()
+    let found = verify(&path).unwrap();
+    assert_eq!(found.counts.entries(), found.entries);
+    found
 }
 
 fn kinds(found: &Verification) -> Vec<(u64, &'static str)> {

@@ -268,12 +268,23 @@ fn judge(line: &[u8], node: &Node, base: usize) -> Result<Record, usize> {
 
 /// F5. A `crc` that is no string, or does not stand last, is a member like any other.
 fn checksum(line: &[u8], node: &Node, members: &[Member]) -> Result<Crc, usize> {
-    let Some(last) = members.last().filter(|m| m.name == "crc") else {
+    let Some((last, before)) = members.split_last() else {
         return Ok(Crc::Absent);
     };
     let Value::String(digits) = &last.node.value else {
         return Ok(Crc::Absent);
     };
+    if last.name != "crc" {
+        let known = MEANT.contains(&last.name.as_str());
+        let from = before.last().map_or(node.start, |m| m.node.end);
+        let comma = line[from..].iter().position(|b| *b == b',').unwrap_or(0);
+        let damaged = !known && *digits == digits_of(&line[node.start..from + comma]);
+        return if damaged {
+            Err(last.node.start)
+        } else {
+            Ok(Crc::Absent)
+        };
+    }
     let record = &line[node.start..node.end];
     let tail = format!(",\"crc\":\"{digits}\"}}");
     let body = record
@@ -297,14 +308,18 @@ fn usage(message: &Value) -> Option<Usage> {
     if matches!(usage.get("reported"), Some(Value::Bool(false))) {
         return None;
     }
-    let buckets = [
+    let names = [
         "input_tokens",
         "output_tokens",
         "cache_read_tokens",
         "cache_write_tokens",
-    ]
-    .map(count);
-    if buckets == [None; 4] {
+    ];
+    let buckets = names.map(count);
+    let odd = |name: &str| {
+        let value = usage.get(name).filter(|n| !matches!(n, Value::Null));
+        value.is_some_and(|n| n.as_u64().is_none())
+    };
+    if buckets == [None; 4] || names.into_iter().any(odd) {
         return None;
     }
     let [input, output, cache_read, cache_write] = buckets.map(Option::unwrap_or_default);

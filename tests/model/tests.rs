@@ -278,7 +278,7 @@ fn f11_f18_f19_usage() {
             u.cache_write_1h,
             u.reasoning
         ),
-        (7, 2, 5, Some(1), None)
+        (7, 2, 0, Some(1), None)
     );
     assert_eq!(
         (
@@ -287,7 +287,7 @@ fn f11_f18_f19_usage() {
             m.watermark,
             m.next_seq
         ),
-        (2, 1, 9, 10)
+        (3, 1, 9, 10)
     );
     assert_eq!(m.branch_usage.usage.input, u64::MAX);
     assert_eq!(

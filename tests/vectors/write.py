@@ -146,7 +146,7 @@ put("valid/fork-point", header(parent_session="0196f0c0", fork_point="msg-2"), *
 put("valid/usage", H, T[0], seal(assistant("msg-2", "msg-1", "most", (2**64 - 1, 1, 2, 3))), seal(assistant("msg-3", "msg-2", "sum saturates", (7, 1, 2, 3))),
     seal(assistant("msg-4", "msg-3", "unknown", usage={"input_tokens": 9, "reported": False})),
     seal(assistant("msg-5", "msg-4", "tiers", usage={"cache_write_tokens": 4, "cache_write_1h_tokens": 3, "output_tokens": 2, "reasoning_tokens": 1})),
-    seal(assistant("msg-6", "msg-5", "negative counts as absent", usage={"input_tokens": -1, "output_tokens": 1})))
+    seal(assistant("msg-6", "msg-5", "negative is no count: unknown", usage={"input_tokens": -1, "output_tokens": 1})))
 put("valid/id-of-128-bytes", H, seal(user("é" * 64, None, "128 bytes")), seal(user("msg-2", "é" * 64, "its child")))
 
 # Invalid: at least one corrupt line, or refused.
@@ -155,6 +155,7 @@ put("invalid/utf8-overlong", H, T[0], b'{"type":"note","x":"\xc0\x80"}', b'{"typ
 put("invalid/crc-mismatch", H, *T[:2], T[2].replace(b"line 3", b"line 8"), T[3])
 put("invalid/crc-malformed", H, T[0], T[1][:-11] + T[1][-11:].upper(), T[1].replace(b',"crc":"', b', "crc":"'), T[1].replace(b'"crc"', b'"\\u0063rc"'),
     b'{"type":"note","crc":""}', T[1])
+put("invalid/crc-name-damaged", H, T[0], T[1].replace(b'"crc"', b'"cvc"'), T[1].replace(b'"crc"', b'"c"'), T[1].replace(b'"crc"', b'"crc "'), T[1], T[2].replace(b'"crc":"', b'"cvc":"0'))
 put("invalid/missing-parent-bridged", H, *T[:2], b"#" * 40, T[3])
 put("invalid/bridge-past-unknown-and-leaf", H, *T[:2], b"\x00" * 16, seal(record("label", "lab-4", "msg-2", label="x")), seal(leaf("leaf-5", "msg-1")), seal(user("msg-9", "msg-8", "bridged to msg-2")))
 put("invalid/no-bridge-past-a-message", H, T[0], b"garbage", T[1], seal(user("msg-9", "msg-8", "a root: msg-2 comes before the corrupt line")))

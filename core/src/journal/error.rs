@@ -32,6 +32,9 @@ pub enum JournalError<E> {
     NoSuchEntry,
     /// Something was appended after the compaction was planned.
     StalePlan,
+    /// A later entry of an unknown type, at this offset, bears the tip's id: whatever were appended would follow that one
+    /// (F13). A copy of the branch can be continued.
+    TipShadowed(u64),
     /// The window is smaller than [`crate::replay::MIN_WINDOW`].
     WindowTooSmall,
     /// The storage's bytes changed while they were read.
@@ -78,6 +81,10 @@ impl<E: core::fmt::Display> core::fmt::Display for JournalError<E> {
             Self::UnsupportedVersion(None) => f.write_str("the header states no format version"),
             Self::NoSuchEntry => f.write_str("there is no entry with this id"),
             Self::StalePlan => f.write_str("the log has grown since the compaction was planned"),
+            Self::TipShadowed(at) => write!(
+                f,
+                "the entry at byte {at} repeats the tip's id, so nothing can be appended after the tip"
+            ),
             Self::WindowTooSmall => f.write_str("the window lent for reading is too small"),
             Self::Changed => f.write_str("the storage changed while it was read"),
         }
@@ -92,7 +99,9 @@ impl<E: core::fmt::Debug + core::fmt::Display> core::error::Error for JournalErr
 pub enum PlanError<E> {
     /// There is no place to cut.
     NoCut(NoCut),
-    /// Reading the first kept entry failed.
+    /// A later entry, at this offset, bears the id of the first message to be kept: a reader would keep nothing (F17).
+    FirstKeptShadowed(u64),
+    /// Reading the context failed.
     Read(ReplayError<E>),
 }
 
@@ -112,6 +121,10 @@ impl<E: core::fmt::Display> core::fmt::Display for PlanError<E> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::NoCut(e) => write!(f, "{e}"),
+            Self::FirstKeptShadowed(at) => write!(
+                f,
+                "the entry at byte {at} repeats the id of the first message to be kept"
+            ),
             Self::Read(e) => write!(f, "{e}"),
         }
     }

@@ -5,9 +5,9 @@
 //!
 //! What is acknowledged when depends on [`Durability`]. Nothing on the append path depends on the log's length.
 
+mod books;
 mod error;
 mod resume;
-mod state;
 mod storage;
 mod write;
 
@@ -16,14 +16,14 @@ pub use resume::Resumed;
 pub use storage::Storage;
 
 use crate::{
-    compaction::{Cut, Keep, Reason, Triggers},
+    compaction::{Cut, Keep, NoCut, Reason, Triggers, Window},
     id::{EntryId, IdKind},
     record::{CompactionEntry, Extent, Header, Limits, MessageEntry, Payload, Totals},
     replay::{Head, ReplayError, Reverse},
     time::Clock,
     usage::UsageTotals,
 };
-use state::State;
+use books::Books;
 
 /// When what was appended is made durable, and so acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,11 +83,9 @@ pub struct Journal<S, C, const N: usize> {
     storage: S,
     clock: C,
     options: Options,
-    state: State<N>,
-    /// What `state` was when something was last acknowledged, window aside.
-    saved: state::Books,
-    /// Messages appended since.
-    unsaved: usize,
+    books: Books,
+    /// What they were when something was last acknowledged.
+    saved: Books,
     /// Where the next entry goes.
     end: u64,
     /// Where the acknowledged entries end.
@@ -113,9 +111,8 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             storage,
             clock,
             options,
-            state: State::new(Head::default()),
-            saved: state::Books::default(),
-            unsaved: 0,
+            books: Books::default(),
+            saved: Books::default(),
             end: 0,
             saved_end: 0,
             tail: write::Tail::Whole,
@@ -127,7 +124,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         }
         let len = header.encode(&mut journal.storage)?;
         let extent = Extent { start: 0, len };
-        journal.state = State::new(Head {
+        journal.books = Books::new(Head {
             extent: Some(extent),
             version: Some(crate::record::FORMAT_VERSION),
             ours: true,
@@ -149,13 +146,13 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         payload: &P,
     ) -> Result<EntryId, JournalError<S::Error>> {
         self.mend_tail()?;
-        let mut sequence = self.state.books.sequence;
+        let mut sequence = self.books.sequence;
         let id = EntryId::own(IdKind::Message, sequence.take());
         let timestamp = self.clock.now();
         let start = self.end;
         let entry = MessageEntry {
             id: &id,
-            parent_id: self.state.books.tip.as_ref(),
+            parent_id: self.books.tip.as_ref(),
             timestamp,
             message: payload,
         };
@@ -167,12 +164,11 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             Err(error) => return Err(self.undo_append(start, sequence, JournalError::from(error))),
         };
         match checked {
-            Ok(record) => self.state.append(&record, &id, start, sequence),
+            Ok(record) => self.books.append(&record, &id, sequence),
             Err(fault) => {
                 return Err(self.undo_append(start, sequence, JournalError::NotAMessage(fault)));
             }
         }
-        self.unsaved = self.unsaved.saturating_add(1);
         self.changes = self.changes.wrapping_add(1);
         self.end = start.saturating_add(len).saturating_add(1);
         if self.options.durability == Durability::Entry {
@@ -188,8 +184,8 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     pub fn end_turn(&mut self) -> Result<TurnEnd, JournalError<S::Error>> {
         self.mend_tail()?;
         let mut leaf = None;
-        if self.state.wants_leaf()
-            && let Some(tip) = self.state.books.tip.clone()
+        if self.books.wants_leaf()
+            && let Some(tip) = self.books.tip.clone()
         {
             leaf = Some(self.write_leaf(&tip)?);
         }
@@ -209,13 +205,13 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
 
     /// Whether a compaction is due by the triggers.
     pub fn compaction_due(&self) -> Option<Reason> {
-        let books = &self.state.books;
+        let books = &self.books;
         self.options
             .triggers
             .due(books.spent_since_watermark(), books.context_tokens())
     }
 
-    /// Plans a compaction: chooses what is kept, and writes nothing. `window` is lent for reading one record.
+    /// Plans a compaction: reads the context back, chooses what is kept, and writes nothing. `window` is lent for reading.
     ///
     /// What is not kept can be read with [`Journal::context`]: everything older than the first kept message.
     pub fn plan(
@@ -224,18 +220,27 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         keep: Keep,
         window: &mut [u8],
     ) -> Result<Plan, PlanError<S::Error>> {
-        let books = &self.state.books;
-        let cut = self
-            .state
-            .window
-            .cut(keep, books.messages, books.summary_tokens.is_some())?;
-        let tokens_before = books.context_tokens();
-        let first_kept = resume::id_at(&mut self.storage, cut.start, window, self.options.limits)?;
+        if self.books.messages == 0 {
+            return Err(NoCut::NothingToCompact.into());
+        }
+        let mut messages = Window::<N>::default();
+        let mut summary = false;
+        let mut context = self.context(window)?;
+        while let Some(item) = context.next()? {
+            if item.summary {
+                summary = true;
+            } else {
+                messages.push(&context.record().message, item.extent.start);
+            }
+        }
+        let cut = messages.cut(keep, summary)?;
+        let limits = self.options.limits;
+        let first_kept = resume::name_of(&mut self.storage, window, limits, cut.start)?;
         Ok(Plan {
             reason,
             cut,
             first_kept,
-            tokens_before,
+            tokens_before: self.books.context_tokens(),
             at: self.changes,
         })
     }
@@ -255,17 +260,17 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         }
         self.mend_tail()?;
         let durable = self.options.durability != Durability::Manual;
-        if durable && self.unsaved > 0 {
+        if durable && self.end != self.saved_end {
             // The compaction may fail, the turn's entries may not go with it.
             self.acknowledge(true)?;
         }
-        let mut sequence = self.state.books.sequence;
+        let mut sequence = self.books.sequence;
         let id = EntryId::own(IdKind::Compaction, sequence.take());
-        let mut books = self.state.books.clone();
+        let mut books = self.books.clone();
         books.compact(&id, plan.cut, summary.len() as u64, sequence);
         let entry = CompactionEntry {
             id: &id,
-            parent_id: self.state.books.tip.as_ref(),
+            parent_id: self.books.tip.as_ref(),
             timestamp: self.clock.now(),
             summary,
             first_kept_entry_id: &plan.first_kept,
@@ -276,17 +281,16 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         match entry.encode(&mut self.storage) {
             Ok(len) => self.end = self.end.saturating_add(len).saturating_add(1),
             Err(error) => {
-                self.state.books.sequence = sequence;
+                self.books.sequence = sequence;
                 return Err(self.roll_back(error.into()));
             }
         }
         self.changes = self.changes.wrapping_add(1);
-        self.state.books = books;
-        if self.state.wants_leaf() {
+        self.books = books;
+        if self.books.wants_leaf() {
             self.write_leaf(&id)?;
         }
         self.acknowledge(durable)?;
-        self.state.window.keep(plan.cut.kept);
         Ok(id)
     }
 
@@ -301,25 +305,21 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     ) -> Result<EntryId, JournalError<S::Error>> {
         self.end_turn()?;
         self.sync()?;
-        let (mut state, _) = resume::read_state::<_, N>(
-            &mut self.storage,
-            window,
-            self.options.limits,
-            Some(target),
-        )?;
-        if state.books.tip.is_none() {
+        let (mut books, _) =
+            resume::read_books(&mut self.storage, window, self.options.limits, Some(target))?;
+        if books.tip.is_none() {
             return Err(JournalError::NoSuchEntry);
         }
-        state.books.carry_over(&self.state.books);
-        let before = core::mem::replace(&mut self.state, state);
+        books.carry_over(&self.books);
+        let before = core::mem::replace(&mut self.books, books);
         let written = self
             .write_leaf(target)
             .and_then(|leaf| self.acknowledge(true).map(|()| leaf));
         if written.is_err() {
-            let sequence = self.state.books.sequence;
-            self.state = before;
+            let sequence = self.books.sequence;
+            self.books = before;
             if self.tail == write::Tail::Torn {
-                self.state.books.sequence = sequence;
+                self.books.sequence = sequence;
             }
         }
         written
@@ -330,7 +330,12 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         &'b mut self,
         window: &'b mut [u8],
     ) -> Result<Reverse<'b, &'b mut S>, ReplayError<S::Error>> {
-        Reverse::new(&mut self.storage, window, self.options.limits)
+        let mut replay = Reverse::new(&mut self.storage, window, self.options.limits)?;
+        if let Some(tip) = &self.books.tip {
+            // Where storage cannot be cut, an entry that was given up may stand behind.
+            replay.from(tip);
+        }
+        Ok(replay)
     }
 
     /// The lowest offset that [`Journal::open`] reads to resume, the header aside: where the live context begins, or
@@ -349,43 +354,43 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
 
     /// The tip: what the next message follows, and where a fork of this session would begin.
     pub fn tip(&self) -> Option<&EntryId> {
-        self.state.books.tip.as_ref()
+        self.books.tip.as_ref()
     }
 
     /// The header's bookkeeping.
     pub fn head(&self) -> &Head {
-        &self.state.books.head
+        &self.books.head
     }
 
     /// Where this session leaves the one that it was copied from: the last inherited entry (F11).
     pub fn fork_point(&self) -> Option<&EntryId> {
-        self.state.books.head.fork_point.as_ref()
+        self.books.head.fork_point.as_ref()
     }
 
     /// Usage and turns of the branch.
     pub fn branch_usage(&self) -> UsageTotals {
-        self.state.books.branch
+        self.books.branch
     }
 
     /// Usage of all that this session itself spent, abandoned branches included. Turns are not counted.
     pub fn spent(&self) -> UsageTotals {
-        self.state.books.spent
+        self.books.spent
     }
 
     /// The checkpoint as it would be written now (F19).
     pub fn totals(&self) -> Totals {
-        self.state.books.totals()
+        self.books.totals()
     }
 
     /// Messages in the context, without the summary.
     pub fn context_messages(&self) -> u64 {
-        self.state.books.messages
+        self.books.messages
     }
 
     /// Tokens of the context: what the provider last reported and an estimate of what came since, or an estimate of
     /// all.
     pub fn context_tokens(&self) -> u64 {
-        self.state.books.context_tokens()
+        self.books.context_tokens()
     }
 
     /// The log's length in bytes, with what is not yet acknowledged.

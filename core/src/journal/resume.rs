@@ -1,11 +1,12 @@
 //! Opening a log again: from its bytes to the state that its writer had.
 
-use super::{Journal, JournalError, Options, Storage, state::State, write::Tail};
+use super::{Journal, JournalError, Options, PlanError, Storage, books::Books, write::Tail};
 use crate::{
-    compaction::{Refill, estimate_tokens},
+    compaction::estimate_tokens,
     id::EntryId,
     record::{FORMAT_VERSION, Limits, Role},
-    replay::{Notes, ReplayError, Reverse},
+    recovery::Event,
+    replay::{Notes, Records, ReplayError, Reverse, nearest_node},
     time::Clock,
 };
 use embedded_io::{Read, Seek, SeekFrom};
@@ -37,12 +38,12 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         if length == 0 {
             return Err(JournalError::Empty);
         }
-        let (state, resumed) = read_state::<_, N>(&mut storage, window, options.limits, None)?;
-        let head = &state.books.head;
+        let (books, resumed) = read_books(&mut storage, window, options.limits, None)?;
+        let head = &books.head;
         if head.extent.is_some() && head.version != Some(FORMAT_VERSION) {
             return Err(JournalError::UnsupportedVersion(head.version));
         }
-        if head.extent.is_none() && state.books.tip.is_none() {
+        if head.extent.is_none() && books.tip.is_none() {
             return Err(JournalError::NotASession);
         }
         let mut last = [0];
@@ -57,9 +58,8 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             storage,
             clock,
             options,
-            saved: state.books.clone(),
-            state,
-            unsaved: 0,
+            saved: books.clone(),
+            books,
             end,
             saved_end: end,
             tail,
@@ -73,20 +73,18 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     }
 }
 
-/// Reads the state back: of the log's tip, or of the node `from` as if it were the tip.
-pub(super) fn read_state<R: Read + Seek, const N: usize>(
+/// Reads the books back: those of the log's tip, or of the node `from` as if it were the tip.
+pub(super) fn read_books<R: Read + Seek>(
     source: &mut R,
     window: &mut [u8],
     limits: Limits,
     from: Option<&EntryId>,
-) -> Result<(State<N>, Resumed), ReplayError<R::Error>> {
-    let mut replay = Reverse::new(source, window, limits)?;
+) -> Result<(Books, Resumed), JournalError<R::Error>> {
+    let mut replay = Reverse::new(&mut *source, window, limits)?;
     if let Some(id) = from {
         replay.from(id);
     }
-    let mut state = State::new(replay.head().clone());
-    let mut refill = Refill::<N>::default();
-    let books = &mut state.books;
+    let mut books = Books::new(replay.head().clone());
     while let Some(item) = replay.next()? {
         let record = replay.record();
         if item.summary {
@@ -104,7 +102,6 @@ pub(super) fn read_state<R: Read + Seek, const N: usize>(
         }
         books.messages = books.messages.saturating_add(1);
         books.message_tokens = books.message_tokens.saturating_add(tokens);
-        refill.push(message, item.extent.start);
     }
     books.tip = replay.tip_id().cloned();
     let headless = replay.head().extent.is_none();
@@ -117,22 +114,41 @@ pub(super) fn read_state<R: Read + Seek, const N: usize>(
     let notes = *replay.notes();
     books.leaves |= notes.leaves > 0;
     books.unmarked = books.tip.is_some() && !replay.tip_is_marked();
-    state.window = refill.finish();
-    Ok((state, Resumed { notes, headless }))
+    if let (Some(id), Some(tip)) = (&books.tip, replay.tip())
+        && let Some(at) = shadow(source, window, limits, id, tip.start)?
+    {
+        return Err(JournalError::TipShadowed(at));
+    }
+    Ok((books, Resumed { notes, headless }))
 }
 
-/// The id of the record at offset `start`.
-pub(super) fn id_at<R: Read + Seek>(
+/// Where a node after offset `start` bears the id of the one there, so that a reader takes it for that (F12, F13, F17).
+fn shadow<R: Read + Seek>(
     source: &mut R,
-    start: u64,
     window: &mut [u8],
     limits: Limits,
-) -> Result<EntryId, ReplayError<R::Error>> {
-    let mut records = crate::replay::Records::new(source, window, limits, start, 2)?;
-    match records.next()? {
-        Some(crate::recovery::Event::Record(found)) => {
-            found.record.id.clone().ok_or(ReplayError::Changed)
-        }
-        _ => Err(ReplayError::Changed),
+    id: &EntryId,
+    start: u64,
+) -> Result<Option<u64>, ReplayError<R::Error>> {
+    let nearest = nearest_node(source, window, limits, id)?;
+    Ok(nearest.filter(|at| *at > start))
+}
+
+/// The id of the first kept entry, which lies at offset `start`: a reader finds that entry by it.
+pub(super) fn name_of<R: Read + Seek>(
+    source: &mut R,
+    window: &mut [u8],
+    limits: Limits,
+    start: u64,
+) -> Result<EntryId, PlanError<R::Error>> {
+    let mut records = Records::new(&mut *source, window, limits, start, 2)?;
+    let id = match records.next()? {
+        Some(Event::Record(found)) => found.record.id.clone(),
+        _ => None,
+    };
+    let id = id.ok_or(ReplayError::Changed)?;
+    match shadow(source, window, limits, &id, start)? {
+        Some(at) => Err(PlanError::FirstKeptShadowed(at)),
+        None => Ok(id),
     }
 }

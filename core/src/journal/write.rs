@@ -3,10 +3,11 @@
 use super::{Journal, JournalError, Storage};
 use crate::{
     id::{EntryId, IdKind, Sequence},
+    json::scan::ScanErrorKind,
     record::{Fault, Kind, LeafEntry, Limits, Record, RecordScanner},
     time::Clock,
 };
-use embedded_io::{ErrorType, Write};
+use embedded_io::{ErrorType, SeekFrom, Write};
 
 /// What stands after the last whole entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +24,14 @@ pub(super) enum Tail {
 impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     /// F20, F28: makes the storage end where the log does.
     pub(super) fn mend_tail(&mut self) -> Result<(), JournalError<S::Error>> {
-        if self.tail == Tail::Torn && self.storage.truncate(self.end)? {
+        self.try_mend_tail().map_err(|error| self.roll_back(error))
+    }
+
+    fn try_mend_tail(&mut self) -> Result<(), JournalError<S::Error>> {
+        if self.tail == Tail::Torn
+            && (self.storage.truncate(self.end)?
+                || self.storage.seek(SeekFrom::End(0))? == self.end)
+        {
             self.tail = self.tail_when_cut();
         }
         let closing: &[u8] = match self.tail {
@@ -33,10 +41,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             Tail::Torn => b"\0\n",
         };
         crate::json::write::write_all(&mut self.storage, closing)?;
-        self.end = self.storage.seek(embedded_io::SeekFrom::End(0))?;
-        if self.tail == Tail::Torn {
-            self.saved_end = self.end;
-        }
+        self.end = self.storage.seek(SeekFrom::End(0))?;
         self.tail = Tail::Whole;
         Ok(())
     }
@@ -52,7 +57,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
 
     /// Writes a leaf that names `tip`.
     pub(super) fn write_leaf(&mut self, tip: &EntryId) -> Result<EntryId, JournalError<S::Error>> {
-        let mut books = self.state.books.clone();
+        let mut books = self.books.clone();
         let id = EntryId::own(IdKind::Leaf, books.sequence.take());
         books.unmarked = false;
         books.leaves = true;
@@ -66,11 +71,11 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             Ok(len) => {
                 self.end = self.end.saturating_add(len).saturating_add(1);
                 self.changes = self.changes.wrapping_add(1);
-                self.state.books = books;
+                self.books = books;
                 Ok(id)
             }
             Err(error) => {
-                self.state.books.sequence = books.sequence;
+                self.books.sequence = books.sequence;
                 Err(self.roll_back(error.into()))
             }
         }
@@ -86,10 +91,12 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             return Err(self.roll_back(JournalError::Io(error)));
         }
         if durable {
-            self.saved = self.state.books.clone();
+            self.saved = self.books.clone();
             self.saved_end = self.end;
-            self.saved_tail = Tail::Whole;
-            self.unsaved = 0;
+            // What was found when the log was opened stays as it is until something is appended.
+            if self.tail == Tail::Whole {
+                self.saved_tail = Tail::Whole;
+            }
         }
         Ok(())
     }
@@ -102,7 +109,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         sequence: Sequence,
         error: JournalError<S::Error>,
     ) -> JournalError<S::Error> {
-        let before = core::mem::replace(&mut self.state.books.sequence, sequence);
+        let before = core::mem::replace(&mut self.books.sequence, sequence);
         if matches!(error, JournalError::Io(_) | JournalError::WriteZero) {
             return self.roll_back(error);
         }
@@ -111,7 +118,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         match self.storage.truncate(start) {
             Ok(true) => {
                 self.tail = self.tail_when_cut();
-                self.state.books.sequence = before;
+                self.books.sequence = before;
             }
             Ok(false) => {}
             Err(e) => return self.roll_back(JournalError::Io(e)),
@@ -128,17 +135,15 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     /// Drops what was appended since the last acknowledgement, in storage and memory.
     pub fn abandon_turn(&mut self) {
         self.changes = self.changes.wrapping_add(1);
-        let sequence = self.state.books.sequence;
-        self.state.books = self.saved.clone();
-        self.state.window.pop(self.unsaved);
-        self.unsaved = 0;
+        let sequence = self.books.sequence;
+        self.books = self.saved.clone();
         self.end = self.saved_end;
         // When the storage cannot be cut now, the next append tries again before it writes.
         self.tail = match self.storage.truncate(self.saved_end) {
             Ok(true) => self.saved_tail,
             Ok(false) | Err(_) => {
                 // Whole entries may stay behind, unacknowledged: their numbers are not given again.
-                self.state.books.sequence = sequence;
+                self.books.sequence = sequence;
                 self.saved.sequence = sequence;
                 Tail::Torn
             }
@@ -146,7 +151,10 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     }
 }
 
-/// Passes a record on to the storage and reads it as it goes, so that nothing is appended that could not be read back.
+/// Reads a message record as it passes on to the storage, so that nothing is appended that could not be read back.
+///
+/// From the first fault on nothing is passed on: what is refused never stands in the storage as a whole record, even
+/// where it cannot be cut off again.
 pub(super) struct Checked<'s, S> {
     sink: &'s mut S,
     scanner: RecordScanner,
@@ -164,43 +172,51 @@ impl<'s, S: Write> Checked<'s, S> {
         }
     }
 
-    fn check(&mut self, bytes: &[u8]) {
-        if self.fault.is_some() {
-            return;
-        }
-        if self.complete {
-            let over = matches!(bytes, b"" | b"\n");
-            self.fault = (!over).then_some(Fault::TrailingBytes);
-            return;
-        }
-        match self.scanner.feed(bytes) {
-            Ok(fed) => {
-                self.complete = fed.complete;
-                let rest = bytes.get(fed.consumed..).unwrap_or(&[]);
-                if fed.complete && !matches!(rest, b"" | b"\n") {
-                    self.fault = Some(Fault::TrailingBytes);
-                }
+    fn check(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let mut behind = bytes;
+        if !self.complete {
+            let fed = self.scanner.feed(bytes).map_err(|error| error.fault)?;
+            let (record, rest) = bytes.split_at_checked(fed.consumed).unwrap_or((bytes, &[]));
+            if let Some(at) = memchr::memchr2(b'\n', b'\r', record) {
+                // White space to JSON, the end of the line to readers (F29).
+                let byte = record.get(at).copied().unwrap_or(b'\n');
+                return Err(Fault::Json(ScanErrorKind::UnexpectedByte(byte)));
             }
-            Err(error) => self.fault = Some(error.fault),
+            if !fed.complete {
+                return Ok(());
+            }
+            self.complete = true;
+            self.check_record()?;
+            behind = rest;
+        }
+        if matches!(behind, b"" | b"\n") {
+            Ok(())
+        } else {
+            Err(Fault::TrailingBytes)
         }
     }
 
-    /// The record's bookkeeping, if it is a message.
-    pub(super) fn finish(mut self) -> Result<Record, Fault> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
-        }
-        if !self.complete {
-            return Err(self.scanner.cut_off().fault);
+    fn check_record(&self) -> Result<(), Fault> {
+        if self.scanner.beyond_double() {
+            return Err(Fault::BeyondDouble);
         }
         let record = self.scanner.record();
         // The payload is one value: nothing stands between it and the checksum, `,"crc":"xxxxxxxx"}`.
         let payload = record.message.payload;
         let payload_end = payload.start.saturating_add(payload.len);
         if record.kind == Kind::Message && payload_end.saturating_add(18) == record.len {
-            Ok(record.clone())
+            Ok(())
         } else {
             Err(Fault::TrailingBytes)
+        }
+    }
+
+    /// The bookkeeping of the record that was written.
+    pub(super) fn finish(mut self) -> Result<Record, Fault> {
+        match self.fault {
+            Some(fault) => Err(fault),
+            None if self.complete => Ok(self.scanner.record().clone()),
+            None => Err(self.scanner.cut_off().fault),
         }
     }
 }
@@ -211,9 +227,21 @@ impl<S: Write> ErrorType for Checked<'_, S> {
 
 impl<S: Write> Write for Checked<'_, S> {
     fn write(&mut self, buf: &[u8]) -> Result<usize, S::Error> {
-        let taken = self.sink.write(buf)?;
-        self.check(buf.get(..taken).unwrap_or(buf));
-        Ok(taken)
+        if self.fault.is_none() {
+            self.fault = self.check(buf).err();
+        }
+        if self.fault.is_some() {
+            return Ok(buf.len());
+        }
+        let mut rest = buf;
+        while !rest.is_empty() {
+            let taken = self.sink.write(rest)?;
+            if taken == 0 {
+                return Ok(0);
+            }
+            rest = rest.get(taken..).unwrap_or(&[]);
+        }
+        Ok(buf.len())
     }
 
     fn flush(&mut self) -> Result<(), S::Error> {

@@ -1,5 +1,6 @@
 //! Streaming JSON: writing over [`embedded_io::Write`] and bounded scanning.
 
+mod number;
 pub mod scan;
 pub mod ser;
 mod text;

@@ -6,7 +6,10 @@
 //!
 //! Panics: none, on any input.
 
-use super::text::{Utf8Pieces, plain_run};
+use super::{
+    number::Number,
+    text::{Utf8Pieces, plain_run},
+};
 
 /// Default limit of nesting: this many levels are refused, as in `serde_json` (127 are read).
 pub const DEFAULT_DEPTH: u16 = 128;
@@ -42,7 +45,7 @@ pub enum ScanErrorKind {
     UnexpectedEnd,
     /// A control character (below 0x20) inside a string.
     ControlCharacter(u8),
-    /// A string that is not UTF-8.
+    /// A string that is not UTF-8: the place is where the bad character begins.
     InvalidUtf8,
     /// A backslash followed by what is no escape.
     InvalidEscape,
@@ -168,7 +171,8 @@ pub struct Scanner {
     utf8: Utf8Pieces,
     hex: u16,
     lead: u16,
-    number: Option<u64>,
+    number: Number,
+    beyond_double: bool,
 }
 
 impl Scanner {
@@ -184,13 +188,19 @@ impl Scanner {
             utf8: Utf8Pieces::default(),
             hex: 0,
             lead: 0,
-            number: None,
+            number: Number::default(),
+            beyond_double: false,
         }
     }
 
     /// Bytes taken so far.
     pub fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// A number was larger in magnitude than every double: JSON, but many readers refuse it.
+    pub fn beyond_double(&self) -> bool {
+        self.beyond_double
     }
 
     /// When the last thing scanned, white space aside, is a value inside an open container: how many are open.
@@ -250,10 +260,15 @@ impl Scanner {
                 consumed: i,
                 complete,
             }),
-            Err(kind) => Err(ScanError {
-                kind,
-                at: self.offset,
-            }),
+            Err(kind) => {
+                // The place does not depend on where a bad character was split between chunks.
+                let open = match kind {
+                    ScanErrorKind::InvalidUtf8 => self.utf8.open(),
+                    _ => 0,
+                };
+                let at = self.offset.wrapping_sub(open);
+                Err(ScanError { kind, at })
+            }
         }
     }
 
@@ -381,9 +396,7 @@ impl Scanner {
                 self.depth = self.depth.saturating_add(1);
             }
             ValueKind::String => self.in_key = false,
-            ValueKind::Number(_) => {
-                self.number = (byte != b'-').then(|| u64::from(byte.wrapping_sub(b'0')));
-            }
+            ValueKind::Number(_) => self.number = Number::new(byte),
             ValueKind::Bool(_) | ValueKind::Null => {}
         }
         Ok(Step::Taken)
@@ -497,15 +510,7 @@ impl Scanner {
         let digit = byte.is_ascii_digit();
         let next = match (self.state, byte) {
             (State::Minus, b'0') => State::Zero,
-            (State::Minus, _) if digit => State::Integer,
-            (State::Integer, _) if digit => {
-                let value = u64::from(byte.wrapping_sub(b'0'));
-                self.number = self
-                    .number
-                    .and_then(|n| n.checked_mul(10))
-                    .and_then(|n| n.checked_add(value));
-                State::Integer
-            }
+            (State::Minus | State::Integer, _) if digit => State::Integer,
             (State::Zero | State::Integer, b'.') => State::Point,
             (State::Zero | State::Integer | State::Fraction, b'e' | b'E') => State::ExponentSign,
             (State::Point | State::Fraction, _) if digit => State::Fraction,
@@ -521,14 +526,18 @@ impl Scanner {
             _ => return Err(ScanErrorKind::UnexpectedByte(byte)),
         };
         self.state = next;
-        if matches!(next, State::Point | State::ExponentSign) {
-            self.number = None;
+        match next {
+            State::Point => self.number.point(),
+            State::ExponentSign => self.number.exponent(),
+            State::ExponentFirst => self.number.sign(byte),
+            _ => self.number.digit(byte),
         }
         Ok(Step::Taken)
     }
 
     fn end_number<S: Sink>(&mut self, at: u64, sink: &mut S) {
-        self.end_value(ValueKind::Number(self.number), at, sink);
+        self.beyond_double |= self.number.is_beyond_double();
+        self.end_value(ValueKind::Number(self.number.integer()), at, sink);
     }
 }
 

@@ -52,7 +52,12 @@ impl Utf8Pieces {
         self.len == 0
     }
 
-    /// Checks the next piece; an error gives the index in `piece` of the byte where the text stops being UTF-8.
+    /// How many bytes of the open character there are: where that is bad, it began so many bytes ago.
+    pub(crate) fn open(&self) -> u64 {
+        u64::from(self.len)
+    }
+
+    /// Checks the next piece; an error gives an index in `piece` that the bad character began [`Self::open`] bytes before.
     pub(crate) fn check(&mut self, mut piece: &[u8]) -> Result<(), usize> {
         let mut taken = 0usize;
         while self.len > 0 {
@@ -63,13 +68,13 @@ impl Utf8Pieces {
                 *slot = byte;
             }
             self.len = self.len.saturating_add(1);
+            taken = taken.saturating_add(1);
             let sequence = self.held.get(..usize::from(self.len)).unwrap_or(&[]);
             match core::str::from_utf8(sequence) {
                 Ok(_) => self.len = 0,
                 Err(e) if e.error_len().is_none() && self.len < 4 => {}
                 Err(_) => return Err(taken),
             }
-            taken = taken.saturating_add(1);
             piece = rest;
         }
         match core::str::from_utf8(piece) {
@@ -113,7 +118,7 @@ mod tests {
         }
 
         #[test]
-        fn pieces_give_the_verdict_of_the_whole(
+        fn pieces_give_the_verdict_and_the_place_of_the_whole(
             bytes in prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..12),
                 any::<String>().prop_map(String::into_bytes),
@@ -126,9 +131,19 @@ mod tests {
             step in 1usize..5,
         ) {
             let mut pieces = Utf8Pieces::default();
-            let verdict = bytes.chunks(step).try_for_each(|c| pieces.check(c).map_err(|_| ()));
-            let whole = verdict.is_ok() && pieces.is_whole();
-            prop_assert_eq!(whole, std::str::from_utf8(&bytes).is_ok());
+            let mut before = 0;
+            let mut verdict = Ok(());
+            for piece in bytes.chunks(step) {
+                if let Err(at) = pieces.check(piece) {
+                    verdict = Err(before + at - pieces.open() as usize);
+                    break;
+                }
+                before += piece.len();
+            }
+            if verdict.is_ok() && !pieces.is_whole() {
+                verdict = Err(before - pieces.open() as usize);
+            }
+            prop_assert_eq!(verdict, std::str::from_utf8(&bytes).map(drop).map_err(|e| e.valid_up_to()));
         }
     }
 

@@ -30,10 +30,11 @@ enum Hold {
     Summary,
 }
 
-/// The `crc` member, while it is the last member seen.
+/// The `crc` member, or a string of an unknown name, while it is the last member seen.
 #[derive(Clone, Copy)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Stated {
+    named: bool,
     crc: Option<u32>,
     /// Offset of the comma before it.
     comma: u64,
@@ -57,7 +58,9 @@ pub(super) struct Fields {
     begun_at: u64,
     texts: u32,
     usage: Usage,
-    usage_known: bool,
+    /// Buckets of the usage that are numbers, and those that are something else: a bit each.
+    buckets: u8,
+    odd_buckets: u8,
     reported: bool,
     totals: Totals,
     totals_seen: u8,
@@ -90,7 +93,8 @@ impl Fields {
             begun_at: 0,
             texts: 0,
             usage: Usage::default(),
-            usage_known: false,
+            buckets: 0,
+            odd_buckets: 0,
             reported: true,
             totals: Totals::default(),
             totals_seen: 0,
@@ -123,7 +127,17 @@ impl Fields {
     pub(super) fn conclude(&mut self, end: u64) -> Result<(), (Fault, u64)> {
         self.record.len = end;
         if let Some(stated) = self.stated {
-            // F5: the record ends with exactly `,"crc":"xxxxxxxx"}`, 18 bytes.
+            self.check(stated, end)?;
+        }
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        self.conclude_members()
+    }
+
+    /// F5: the record ends with exactly `,"crc":"xxxxxxxx"}`, 18 bytes.
+    fn check(&mut self, stated: Stated, end: u64) -> Result<(), (Fault, u64)> {
+        if stated.named {
             let Some(crc) = stated.crc else {
                 return Err((Fault::CrcMalformed, stated.comma));
             };
@@ -135,10 +149,14 @@ impl Fields {
                 return Err((Fault::CrcMismatch { computed }, stated.comma));
             }
             self.record.has_crc = true;
+        } else if stated.crc == Some(self.prefix) {
+            // The right checksum under another name: that name was damaged.
+            return Err((Fault::CrcMalformed, stated.comma));
         }
-        if let Some(fault) = self.fault {
-            return Err(fault);
-        }
+        Ok(())
+    }
+
+    fn conclude_members(&mut self) -> Result<(), (Fault, u64)> {
         self.require(Member::Type)?;
         let (required, optional): (&[Member], &[Member]) = match self.record.kind {
             Kind::Message => (&[Member::Id, Member::Message], &[Member::ParentId]),
@@ -270,7 +288,11 @@ impl Fields {
                 let extra = u64::from(self.texts.saturating_sub(1));
                 let message = &mut self.record.message;
                 message.text_len = message.text_len.saturating_add(extra);
-                if message.role == Role::Assistant && self.usage_known && self.reported {
+                if message.role == Role::Assistant
+                    && self.buckets != 0
+                    && self.odd_buckets == 0
+                    && self.reported
+                {
                     message.usage = Some(self.usage);
                 }
             }
@@ -313,17 +335,19 @@ impl Fields {
                     .and_then(Timestamp::parse);
             }
             M::Writer => self.record.ours = self.held.starts_with(b"sessionlog/"),
-            M::Crc => {
-                let crc = Crc32::parse_hex(&self.held).filter(|_| !self.overflow);
-                let comma = self.comma_at;
-                self.stated = Some(Stated {
-                    crc,
-                    comma,
-                    end: at,
-                });
-            }
+            M::Crc => self.state(true, at),
             _ => {}
         }
+    }
+
+    /// Takes the string that ended at offset `at` for the checksum.
+    fn state(&mut self, named: bool, at: u64) {
+        self.stated = Some(Stated {
+            named,
+            crc: Crc32::parse_hex(&self.held).filter(|_| !self.overflow),
+            comma: self.comma_at,
+            end: at,
+        });
     }
 
     fn take_id(&mut self, member: Member) -> Option<EntryId> {
@@ -348,7 +372,8 @@ impl Fields {
             }
             (2, Key::Usage, ..) => {
                 self.usage = Usage::default();
-                self.usage_known = false;
+                self.buckets = 0;
+                self.odd_buckets = 0;
                 self.reported = true;
             }
             (2, Key::Content, ..) => {
@@ -407,8 +432,18 @@ impl Fields {
                 message.first_text = span;
             }
             (3, Key::Usage, Key::Count(count), _) => {
-                if let ValueKind::Number(Some(n)) = kind {
-                    self.usage_known |= set_count(&mut self.usage, count, n);
+                let n = match kind {
+                    ValueKind::Number(n) => n,
+                    _ => None,
+                };
+                let bit = set_count(&mut self.usage, count, n);
+                // Of a name that stands twice the last value counts.
+                self.buckets &= !bit;
+                self.odd_buckets &= !bit;
+                match (n, kind) {
+                    (Some(_), _) => self.buckets |= bit,
+                    (None, ValueKind::Null) => {}
+                    (None, _) => self.odd_buckets |= bit,
                 }
             }
             (3, Key::Usage, Key::Reported, _) => self.reported = kind != ValueKind::Bool(false),
@@ -461,28 +496,32 @@ impl Fields {
 /// Length of `[image: ]`, the frame that opi puts around an image's media type.
 const IMAGE_FRAME: u64 = 9;
 
-/// Sets a counter; true when it is one of the four buckets (F18).
-fn set_count(usage: &mut Usage, count: Count, n: u64) -> bool {
+/// Sets a counter; gives the bit of one of the four buckets (F18), 0 for others.
+fn set_count(usage: &mut Usage, count: Count, n: Option<u64>) -> u8 {
+    let tokens = n.unwrap_or(0);
     match count {
-        Count::Input => usage.input_tokens = n,
-        Count::Output => usage.output_tokens = n,
-        Count::CacheRead => usage.cache_read_tokens = n,
-        Count::CacheWrite => usage.cache_write_tokens = n,
-        Count::CacheWrite1h => usage.cache_write_1h_tokens = Some(n),
-        Count::Reasoning => usage.reasoning_tokens = Some(n),
+        Count::Input => usage.input_tokens = tokens,
+        Count::Output => usage.output_tokens = tokens,
+        Count::CacheRead => usage.cache_read_tokens = tokens,
+        Count::CacheWrite => usage.cache_write_tokens = tokens,
+        Count::CacheWrite1h => usage.cache_write_1h_tokens = n,
+        Count::Reasoning => usage.reasoning_tokens = n,
         Count::Unreported => {}
     }
-    !matches!(
-        count,
-        Count::CacheWrite1h | Count::Reasoning | Count::Unreported
-    )
+    match count {
+        Count::Input => 1,
+        Count::Output => 2,
+        Count::CacheRead => 4,
+        Count::CacheWrite => 8,
+        Count::CacheWrite1h | Count::Reasoning | Count::Unreported => 0,
+    }
 }
 
 fn set_total(totals: &mut UsageTotals, count: Count, n: u64) {
     if count == Count::Unreported {
         totals.unreported = n;
     } else {
-        set_count(&mut totals.usage, count, n);
+        set_count(&mut totals.usage, count, Some(n));
     }
 }
 
@@ -520,7 +559,12 @@ impl Sink for Fields {
         }
         match (depth, self.at(1)) {
             (1, Key::Top(member)) => self.begin_top(member, kind, at),
-            (1, _) => self.stated = None,
+            (1, _) => {
+                self.stated = None;
+                if kind == ValueKind::String {
+                    self.hold(Hold::Value);
+                }
+            }
             (2..=DEEPEST, _) if self.in_message() => self.begin_in_message(depth, kind, at),
             _ => {}
         }
@@ -548,6 +592,7 @@ impl Sink for Fields {
         let depth = usize::from(depth);
         match (depth, self.at(1)) {
             (1, Key::Top(member)) => self.end_top(member, kind, at),
+            (1, _) if kind == ValueKind::String => self.state(false, at),
             (2..=DEEPEST, Key::Top(Member::Message)) => self.end_in_message(depth, kind, at),
             (2 | 3, Key::Top(Member::Totals)) => self.end_in_totals(depth, kind),
             _ => {}

@@ -108,7 +108,7 @@ pub struct ToolCalls {
 }
 
 impl ToolCalls {
-    /// How many calls are told apart; a message with more is taken to have made every call that is asked for.
+    /// How many calls are told apart.
     pub const HELD: usize = 8;
 
     pub(crate) fn push(&mut self, hash: u32) {
@@ -123,18 +123,13 @@ impl ToolCalls {
         self.count
     }
 
-    /// Whether the message made the call whose id has this hash.
-    pub fn made(&self, hash: u32) -> bool {
-        self.is_over_full() || self.surely_made(hash)
-    }
-
     /// More calls were made than are told apart.
-    pub(crate) fn is_over_full(&self) -> bool {
+    pub fn is_over_full(&self) -> bool {
         usize::from(self.count) > Self::HELD
     }
 
-    /// Whether the call with this hash is among those told apart.
-    pub(crate) fn surely_made(&self, hash: u32) -> bool {
+    /// Whether the call whose id has this hash is among those told apart.
+    pub fn is_told_apart(&self, hash: u32) -> bool {
         let held = usize::from(self.count).min(Self::HELD);
         self.hashes
             .get(..held)
@@ -270,6 +265,8 @@ pub enum Fault {
     TrailingBytes,
     /// Records stand on one line without a line end between them.
     FusedRecords,
+    /// A number is larger in magnitude than every double: many readers would refuse the record, so it is not written (F29).
+    BeyondDouble,
 }
 
 impl core::fmt::Display for Fault {
@@ -289,6 +286,9 @@ impl core::fmt::Display for Fault {
             Self::TooLarge => f.write_str("record larger than the limit"),
             Self::TrailingBytes => f.write_str("bytes after the record"),
             Self::FusedRecords => f.write_str("two records on one line"),
+            Self::BeyondDouble => {
+                f.write_str("a number is too large for other readers (beyond 1.8e308)")
+            }
         }
     }
 }

@@ -100,6 +100,11 @@ impl RecordScanner {
         self.fields.last_object(depth)
     }
 
+    /// The record has a number that is larger in magnitude than every double: many readers refuse such a record.
+    pub fn beyond_double(&self) -> bool {
+        self.json.beyond_double()
+    }
+
     /// The bookkeeping of the complete record.
     pub fn record(&self) -> &Record {
         &self.fields.record

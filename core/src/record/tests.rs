@@ -183,7 +183,7 @@ fn a_message_of_one_mebibyte_goes_through_in_small_pieces() {
 fn the_bookkeeping_of_an_assistant_message_f18() {
     let text = r#"{"id":"m","message":{"content":[{"thinking":"no","type":"thinking"},{"type":"text","text":"aé\n"},{"text":"b"},
         {"type":"tool_call","tool_call":{"name":"x","id":"call-1","arguments":"{}"}},{"type":"tool_call","tool_call":{"id":"call-2"}}],
-        "usage":{"input_tokens":5,"cache_write_1h_tokens":2,"output_tokens":-1},"provider":"p","role":"assistant","model":"m\u0031"},"type":"message"}"#;
+        "usage":{"input_tokens":5,"cache_write_1h_tokens":2,"output_tokens":null},"provider":"p","role":"assistant","model":"m\u0031"},"type":"message"}"#;
     let record = scan(text.as_bytes()).unwrap();
     let message = record.message;
     assert_eq!(message.role, Role::Assistant);
@@ -195,7 +195,9 @@ fn the_bookkeeping_of_an_assistant_message_f18() {
     assert!(at(message.payload).starts_with("{\"content\"") && at(message.payload).ends_with('}'));
     assert_eq!(message.calls.count(), 2);
     let hash = |s: &str| crate::crc::Crc32::of(s.as_bytes());
-    assert!(message.calls.made(hash("call-2")) && !message.calls.made(hash("call-3")));
+    assert!(
+        message.calls.is_told_apart(hash("call-2")) && !message.calls.is_told_apart(hash("call-3"))
+    );
     let usage = message.usage.unwrap();
     assert_eq!((usage.input_tokens, usage.output_tokens), (5, 0));
     assert_eq!(usage.cache_write_1h_tokens, Some(2));
@@ -207,10 +209,31 @@ fn the_bookkeeping_of_an_assistant_message_f18() {
     assert_eq!(message.text_len, "[image: image/png] ok".len() as u64);
     assert_eq!(message.usage, None);
 
+    for known in [
+        r#"{"input_tokens":null,"output_tokens":2}"#,
+        r#"{"input_tokens":"1","input_tokens":0,"output_tokens":2}"#,
+        r#"{"output_tokens":2,"reasoning_tokens":"none"}"#,
+    ] {
+        let text = format!(
+            r#"{{"type":"message","id":"m","message":{{"role":"assistant","usage":{known}}}}}"#
+        );
+        let usage = scan(text.as_bytes()).unwrap().message.usage.unwrap();
+        assert_eq!(
+            (usage.input_tokens, usage.total_tokens()),
+            (0, 2),
+            "{known}"
+        );
+    }
     for unknown in [
         r#"{"reported":false,"input_tokens":1}"#,
         r#"{"cache_write_1h_tokens":1}"#,
         r#"{"input_tokens":1.5}"#,
+        r#"{"input_tokens":1000000.0,"output_tokens":2}"#,
+        r#"{"output_tokens":2,"cache_read_tokens":"9"}"#,
+        r#"{"output_tokens":2,"cache_write_tokens":-1}"#,
+        r#"{"output_tokens":2,"input_tokens":18446744073709551616}"#,
+        r#"{"output_tokens":2,"input_tokens":{}}"#,
+        r#"{"input_tokens":1,"input_tokens":null}"#,
         "{}",
         "null",
         "7",
@@ -227,13 +250,14 @@ fn the_bookkeeping_of_an_assistant_message_f18() {
 }
 
 #[test]
-fn many_tool_calls_count_as_every_call() {
+fn eight_tool_calls_are_told_apart() {
     let mut calls = ToolCalls::default();
     for n in 0..9 {
-        assert!(!calls.made(99));
+        assert!(!calls.is_over_full());
         calls.push(n);
     }
-    assert!(calls.made(99));
+    assert!(calls.is_over_full());
+    assert!(calls.is_told_apart(7) && !calls.is_told_apart(8));
 }
 
 #[test]
@@ -312,15 +336,6 @@ fn checksums_f5() {
     let mut buf = vec![];
     let text = encode(&mut buf, |b| entry.encode(&mut Narrow(b, 9)).unwrap()).to_vec();
     assert!(scan(&text).unwrap().has_crc);
-    for at in 0..text.len() {
-        let mut bad = text.clone();
-        bad[at] ^= 1;
-        // What survives is a change of the crc member's own name: then there is no checksum.
-        if let Ok(record) = scan(&bad) {
-            assert!((text.len() - 16..text.len() - 11).contains(&at), "{at}");
-            assert!(!record.has_crc);
-        }
-    }
     let text = String::from_utf8(text).unwrap();
     let upper = text.replacen("\"crc\":\"", "\"crc\":\"X", 1);
     assert_eq!(fault(&upper), Fault::CrcMalformed);
@@ -450,5 +465,38 @@ proptest! {
         let span = record.message.payload;
         let payload = &line[span.start as usize..(span.start + span.len) as usize];
         prop_assert_eq!(payload, serde_json::to_vec(&message).unwrap());
+    }
+}
+
+/// Whatever happens to one byte of a record of ours, its name of the checksum included, is noticed.
+#[test]
+fn damage_to_any_byte_is_found_f5() {
+    let mut buffer = [0; 300];
+    let mut rest = &mut buffer[..];
+    let id = EntryId::own(IdKind::Message, 1);
+    MessageEntry {
+        id: &id,
+        parent_id: None,
+        timestamp: Timestamp::from_unix_ms(0),
+        message: &Verbatim(br#"{"role":"user","content":[{"type":"text","text":"\u00e9 \\"}]}"#),
+    }
+    .encode(&mut rest)
+    .unwrap();
+    let left = rest.len();
+    let good = buffer[..300 - left].strip_suffix(b"\n").unwrap();
+    assert!(scan(good).unwrap().has_crc);
+    for at in 0..good.len() {
+        let (before, after) = good.split_at(at);
+        for byte in 0..=u8::MAX {
+            let inserted = [before, &[byte], after].concat();
+            assert!(scan(&inserted).is_err(), "{byte} inserted at {at}");
+            let changed = [before, &[byte], &after[1..]].concat();
+            assert_eq!(scan(&changed).is_err(), byte != after[0], "{byte} at {at}");
+        }
+        assert!(
+            scan(&[before, &after[1..]].concat()).is_err(),
+            "{at} deleted"
+        );
+        assert!(scan(before).is_err(), "cut at {at}");
     }
 }

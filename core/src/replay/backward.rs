@@ -4,10 +4,11 @@
 
 use super::{ReplayError, Window};
 use crate::{
+    id::EntryId,
     record::{Extent, Limits, Record},
     recovery::{Framer, MAX_SALVAGED, Signal},
 };
-use embedded_io::{Read, Seek};
+use embedded_io::{Read, Seek, SeekFrom};
 
 /// A place that [`Backward`] can go back to: just after a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,4 +256,24 @@ fn first_byte<R: Read + Seek>(
         }
     }
     Ok(at)
+}
+
+/// Where the last node of the storage lies that bears this id.
+pub(crate) fn nearest_node<R: Read + Seek>(
+    mut source: R,
+    window: &mut [u8],
+    limits: Limits,
+    id: &EntryId,
+) -> Result<Option<u64>, ReplayError<R::Error>> {
+    let end = source.seek(SeekFrom::End(0))?;
+    let mut back = Backward::new(source, window, limits, end)?;
+    while let Some(before) = back.prev()? {
+        if let Before::Record { extent, .. } = before
+            && back.record().is_node()
+            && back.record().id.as_ref() == Some(id)
+        {
+            return Ok(Some(extent.start));
+        }
+    }
+    Ok(None)
 }

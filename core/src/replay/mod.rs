@@ -14,6 +14,7 @@ mod reverse;
 mod tally;
 
 pub use backward::Backward;
+pub(crate) use backward::nearest_node;
 pub use branch::{Branch, Head, Link, Notes};
 pub use forward::{
     ContextStart, Forward, Full, Node, Note, SliceTable, Slot, Table, context_start,

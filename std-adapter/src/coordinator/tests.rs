@@ -120,7 +120,7 @@ fn it_resumes_with_the_state_that_it_had() {
     let done = coordinator.on_turn_end_simple(&turn(0)).unwrap().unwrap();
     assert!(
         done.summary
-            .starts_with("Compacted 5 messages: question. answer")
+            .starts_with("Extract of the conversation so far:\nUser: question\nAssistant: answer")
     );
     assert!(coordinator.on_turn_end_simple(&turn(0)).unwrap().is_none());
 }

@@ -96,6 +96,18 @@ fn resolves_paths_ids_prefixes_and_latest() {
         }
         other => panic!("{other:?}"),
     }
+    // An id is an id: whatever has that name where the process runs.
+    let by_id = |spec: &str| f.store.resolve_id(spec);
+    assert_eq!(by_id("x").unwrap(), xyz);
+    assert_eq!(by_id("latest").unwrap(), abcd);
+    for path in [
+        xyz.to_str().unwrap(),
+        f.store.dir().to_str().unwrap(),
+        ".",
+        "src",
+    ] {
+        assert!(matches!(by_id(path), Err(Error::NotFound { .. })), "{path}");
+    }
     for none in ["", "q", "../xyz", "abc.jsonl", "a\0b"] {
         assert!(
             matches!(resolve(none), Err(Error::NotFound { .. })),

@@ -34,17 +34,30 @@ fn compact_replaces_what_it_does_not_keep() {
         (&told["id"], &told["first_kept_entry_id"]),
         (&json!("cmp-7"), &json!("msg-4"))
     );
-    assert!(
-        ran.err.contains("tokens") && ran.err.contains("from msg-4 on"),
-        "{}",
-        ran.err
-    );
+    // The record's figure leaves the summary out.
+    let kept = told["tokens_after"].as_u64().unwrap();
     let context = store.json(&["context", "--json", &id]);
     let summary = context["messages"][0]["summary"].as_str().unwrap();
     assert!(
-        summary.contains("question 1") && !summary.contains("question 2"),
+        summary.ends_with("\nUser: question 1\nAssistant: answer 1"),
         "{summary}"
     );
+    let of_summary = summary.len() as u64 / 4;
+    let expected = format!(
+        "Before: {} tokens: the provider's last count, and an estimate of what came since.\n\
+         After: about {} tokens, an estimate: {of_summary} of the summary, {kept} of 2 messages from msg-4 on.\n",
+        told["tokens_before"].to_string().replace("2010", "2,010"),
+        of_summary + kept,
+    );
+    assert_eq!(ran.err, expected);
+    // The next extract takes up this one, and has one heading.
+    let ran = store.run(&["compact", &id, "--keep", "messages:1"]);
+    // Nobody has counted that context.
+    let about = format!("Before: about {} tokens, an estimate.\n", of_summary + kept);
+    assert!(ran.code == 0 && ran.err.starts_with(&about), "{ran:?}");
+    let context = store.json(&["context", "--json", &id]);
+    let next = context["messages"][0]["summary"].as_str().unwrap();
+    assert_eq!(next, format!("{summary}\nUser: question 2"));
 
     let before = fs::read(store.path(&id)).unwrap();
     let ran = store.run(&["compact", &id, "--keep", "messages:9"]);
@@ -111,7 +124,11 @@ fn fork_copies_a_branch() {
     let before = fs::read(store.path(&id)).unwrap();
     let ran = store.run(&["fork", &id, "--at", "msg-2", "--name", "try \u{1b}[1m"]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.err.contains("Copied 2 entries"), "{}", ran.err);
+    assert!(
+        ran.err.contains("Copied 2 messages of session"),
+        "{}",
+        ran.err
+    );
     let copy = ran.out.trim_end();
     let context = store.json(&["context", "--json", copy]);
     assert_eq!(context["session"]["parent_session"], json!(id));

@@ -140,7 +140,7 @@ fn verify_names_line_and_byte() {
     assert!(
         store
             .ok(&["verify", &good])
-            .ends_with(": sound, 6 entries\n")
+            .ends_with(": sound, 6 entries (4 messages, 2 leaves)\n")
     );
     // One that is not there does not keep the others from being checked.
     let ran = store.run(&["verify", "nowhere", &good]);
@@ -149,6 +149,50 @@ fn verify_names_line_and_byte() {
     let ran = store.run(&["verify", "--json", "nowhere"]);
     assert_eq!((ran.code, ran.err.as_str()), (1, ""));
     assert_eq!(lines(&ran.out)[0]["status"], "unreadable");
+}
+
+#[test]
+fn verify_checks_the_sessions_in_a_directory() {
+    let store = Store::new();
+    let good = |name: &str| {
+        let header = format!("{{\"type\":\"session\",\"version\":1,\"id\":\"{name}\"}}\n");
+        store.file(&format!("{name}.jsonl"), header.as_bytes())
+    };
+    let (second, first) = (good("b"), good("a"));
+    store.file("notes.txt", b"no session");
+    let deeper = store.dir().join("deeper.jsonl");
+    fs::create_dir(&deeper).unwrap();
+    fs::write(deeper.join("bad.jsonl"), "bad").unwrap();
+    let dir = store.dir();
+    let dir = dir.to_str().unwrap();
+    let ran = store.run(&["verify", dir]);
+    let expected = format!("{first}: sound, 0 entries\n{second}: sound, 0 entries\n");
+    assert_eq!((ran.code, ran.out.as_str()), (0, expected.as_str()));
+    assert_eq!(ran.err, format!("{dir}: 2 sessions, all sound\n"));
+    let ran = store.run(&["verify", "--skipped", dir]);
+    for skipped in ["deeper.jsonl", "notes.txt"] {
+        let words = format!("{dir}/{skipped}: skipped, no session's file\n");
+        assert!(ran.err.contains(&words), "{}", ran.err);
+    }
+    // One that is not sound, and one that cannot be read, keep no other from being checked.
+    store.file(
+        "a0.jsonl",
+        b"{\"type\":\"session\",\"version\":1,\"id\":\"a0\"}\nbroken\n",
+    );
+    store.file("a1.jsonl", b"");
+    let ran = store.run(&["verify", "--json", dir]);
+    assert_eq!(ran.code, 1);
+    let told: Vec<_> = lines(&ran.out)
+        .iter()
+        .map(|line| line["status"].clone())
+        .collect();
+    assert_eq!(told, ["clean", "corrupt", "unreadable", "clean"]);
+    assert_eq!(ran.err, format!("{dir}: 4 sessions, 2 not sound\n"));
+    let empty = store.home().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let ran = store.run(&["verify", "empty"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""));
+    assert_eq!(ran.err, "empty: no session's file (*.jsonl) is in it\n");
 }
 
 #[test]
@@ -183,6 +227,10 @@ fn what_is_no_session_is_refused() {
         (dir.to_str().unwrap(), "a directory"),
     ] {
         for command in ["show", "context", "append", "compact", "verify"] {
+            if command == "verify" && spec == dir.to_str().unwrap() {
+                // That one checks what is in it.
+                continue;
+            }
             let ran = store.run(&[command, spec]);
             assert_eq!(
                 (ran.code, ran.out.as_str()),
@@ -211,7 +259,7 @@ fn repair_keeps_the_original() {
     assert_eq!(
         *told,
         json!({"path": path.to_str(), "original": original, "entries": 4, "corrupt": 1, "salvaged": 0,
-            "torn_bytes": 13, "relinked": 1, "dropped_leaves": 1, "header_made": false, "remaining": []})
+            "torn_bytes": 13, "relinked": 1, "unlinked": 0, "dropped_leaves": 1, "header_made": false, "unmarked_tip": false, "remaining": []})
     );
     // The totals that are recorded know of the entry that is lost, and a full count does not.
     let checked = store.run(&["verify", "--json", &id]);
@@ -255,6 +303,26 @@ fn repair_says_what_it_did() {
         "- 1 entry is linked to the entry before",
     ] {
         assert!(out.contains(words), "{words}: {out}");
+    }
+    // A turn that did not come to its end, and a tip that no leaf names.
+    let id = store.new_session();
+    store.append(&id, &two_turns());
+    let mut file = fs::read_to_string(store.path(&id)).unwrap();
+    file.push_str("{\"type\":\"message\",\"id\":\"m\",\"parent_id\":\"msg-5\",\"message\":{}}\n");
+    for (damage, found) in [
+        ("", ": nothing to repair\n"),
+        ("torn", ": repaired, 7 entries\n"),
+    ] {
+        let words = "- the last leaf does not name the tip: ";
+        let whole = format!("{file}{damage}");
+        fs::write(store.path(&id), &whole).unwrap();
+        let out = store.ok(&["repair", &id]);
+        assert!(out.contains(found) && out.contains(words), "{out}");
+        fs::write(store.path(&id), &whole).unwrap();
+        assert_eq!(
+            store.json(&["repair", "--json", &id])["unmarked_tip"],
+            json!(true)
+        );
     }
     // A parent that is nowhere stays missing.
     let text = "{\"type\":\"session\",\"version\":1,\"id\":\"x\"}\n\

@@ -4,8 +4,12 @@
 mod change;
 /// `verify`, damaged files, and that reading writes nothing.
 mod damage;
+/// The examples in FORMAT.md.
+mod format;
 /// Text that would like to run in the reader's terminal; pipes that close.
 mod hostile;
+/// Deep records, and ids that cannot be named: refusals.
+mod limits;
 /// `list`, `show`, `context`, `tree`, `usage`.
 mod read;
 /// `new`, `append`, and what is left after a kill.

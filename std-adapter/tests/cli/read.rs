@@ -188,9 +188,9 @@ fn tree_has_a_line_for_each_branch() {
     );
     let drawn = store.ok(&["tree", &id]);
     let starts = [
-        "  msg-2  2 entries",
-        "  ├─ msg-5  2 entries",
-        "* └─ msg-9 (active)  2 entries",
+        "  msg-2  2 messages",
+        "  ├─ msg-5  2 messages",
+        "* └─ msg-9 (active)  2 messages",
     ];
     for (line, start) in drawn.lines().zip(starts) {
         assert!(line.starts_with(start), "{drawn}");
@@ -199,8 +199,8 @@ fn tree_has_a_line_for_each_branch() {
     store.ok(&["leaf", &id, "msg-1"]);
     let drawn = store.ok(&["tree", &id]);
     let starts = [
-        "* msg-1 (active)  1 entry",
-        "  └─ msg-2  1 entry",
+        "* msg-1 (active)  1 message",
+        "  └─ msg-2  1 message",
         "     ├─ msg-5",
         "     └─ msg-9",
     ];
@@ -208,6 +208,41 @@ fn tree_has_a_line_for_each_branch() {
     for (line, start) in drawn.lines().zip(starts) {
         assert!(line.starts_with(start), "{drawn}");
     }
+}
+
+#[test]
+fn entries_are_counted_alike() {
+    let store = Store::new();
+    let id = store.new_session();
+    store.append(&id, &two_turns());
+    let mut file = fs::read_to_string(store.path(&id)).unwrap();
+    file.push_str("{\"type\":\"label\",\"id\":\"l-1\",\"parent_id\":\"msg-5\"}\n");
+    file.push_str("{\"type\":\"message\",\"id\":\"m\",\"parent_id\":\"l-1\",\"message\":{\"role\":\"user\",\"content\":\"x\"}}\n");
+    fs::write(store.path(&id), &file).unwrap();
+    assert_eq!(store.run(&["compact", &id, "--keep", "messages:1"]).code, 0);
+    // All but the header: of the leaves, two end turns, and one follows the compaction.
+    let kinds = "5 messages, 1 compaction, 3 leaves, 1 unknown record";
+    let path = store.path(&id);
+    assert_eq!(
+        store.ok(&["verify", &id]),
+        format!("{}: sound, 10 entries ({kinds})\n", path.display())
+    );
+    // No leaf stands on a branch.
+    let branch = "5 messages, 1 compaction, 1 unknown record";
+    let drawn = store.ok(&["tree", &id]);
+    assert!(
+        drawn.starts_with(&format!("* cmp-7 (active)  {branch}, ")),
+        "{drawn}"
+    );
+    assert_eq!(
+        store.json(&["tree", "--json", &id])["branches"][0]["entries"],
+        7
+    );
+    let ran = store.run(&["fork", &id]);
+    assert_eq!(ran.err, format!("Copied {branch} of session {id}.\n"));
+    // The copy ends with a leaf of its own.
+    let copy = store.json(&["verify", "--json", ran.out.trim_end()]);
+    assert_eq!(copy["entries"], 8);
 }
 
 #[test]
@@ -272,12 +307,94 @@ fn an_unknown_price_is_not_zero() {
 }
 
 #[test]
+fn usage_that_was_not_reported_is_not_zero() {
+    let store = Store::new();
+    // Known and unknown models; an answer that failed has used something, too.
+    for (model, end) in [
+        ("nobody-knows-1", "stop"),
+        ("claude-sonnet-4-5", "stop"),
+        ("claude-sonnet-4-5", "error"),
+        ("claude-sonnet-4-5", "aborted"),
+    ] {
+        let id = store.new_session();
+        let silent = json!({"role": "assistant", "content": [], "provider": "anthropic", "model": model, "stop_reason": end});
+        store.append(&id, &format!("{}{silent}\n", user("x")));
+        let name = format!("anthropic/{model}");
+        let told = store.json(&["usage", "--json", &id]);
+        for scope in ["branch", "file"] {
+            let section = &told[scope];
+            assert_eq!(section["cost"], json!(null), "{model} {end}");
+            assert_eq!(section["unknown_models"], json!([name]));
+            assert_eq!(
+                (&section["unreported"], &section["lower_bound"]),
+                (&json!(1), &json!(true))
+            );
+            assert_eq!(section["models"][0]["cost"], json!(null));
+        }
+        let text = store.ok(&["usage", &id]);
+        assert!(
+            text.contains(&format!(
+                "Cost of the whole file: unknown (1 model: {name})"
+            )),
+            "{text}"
+        );
+        let text = store.ok(&["context", &id]);
+        assert!(
+            text.contains(&format!(
+                "1 turn, tokens unknown, cost unknown (1 model: {name})\n"
+            )),
+            "{text}"
+        );
+        // What else is known stays known.
+        store.append(&id, &assistant("y", "claude-sonnet-4-5", 1_000, 0));
+        let told = store.json(&["usage", "--json", &id]);
+        assert_eq!(told["file"]["cost"], json!(null));
+        assert_eq!(told["file"]["known_cost"]["total_usd"], "0.003");
+        let text = store.ok(&["context", &id]);
+        let words = format!("at least 1,000 tokens, at least $0.0030 (1 model unknown: {name})");
+        assert!(text.contains(&words), "{text}");
+    }
+}
+
+#[test]
 fn list_has_a_line_for_each_session() {
     let store = Store::new();
-    let none = store.run(&["list"]);
-    assert_eq!((none.code, none.out.as_str()), (0, ""));
-    assert!(none.err.contains("there is no session yet"));
-    assert!(!store.dir().exists(), "reading creates nothing");
+    // The usual place need not be there yet; one that somebody names does.
+    let mut usual = store.command(&["list"]);
+    let usual = usual.env_remove("SESSIONLOG_DIR").output().unwrap();
+    assert!(
+        usual.status.success() && usual.stdout.is_empty(),
+        "{usual:?}"
+    );
+    let words = String::from_utf8(usual.stderr).unwrap();
+    assert!(
+        words.contains("there is no session yet; `sessionlog new` makes one"),
+        "{words}"
+    );
+    for (args, by) in [
+        (&["list"][..], "SESSIONLOG_DIR"),
+        (&["list", "--json"], "SESSIONLOG_DIR"),
+        (&["--dir", "none", "list"], "--dir"),
+        (&["show", "latest"], "SESSIONLOG_DIR"),
+        (&["show", "0196", "--dir", "none"], "--dir"),
+    ] {
+        let ran = store.run(args);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{args:?}: {ran:?}");
+        assert!(
+            ran.err
+                .contains(&format!("no such directory, which {by} names")),
+            "{ran:?}"
+        );
+    }
+    assert_eq!(
+        fs::read_dir(store.home()).unwrap().count(),
+        0,
+        "reading creates nothing"
+    );
+    fs::create_dir(store.dir()).unwrap();
+    let empty = store.run(&["list"]);
+    assert_eq!((empty.code, empty.out.as_str()), (0, ""));
+    assert!(empty.err.contains("there is no session yet"));
 
     let id = store.new_session();
     store.append(&id, &user("Fix the parser"));
@@ -299,6 +416,52 @@ fn list_has_a_line_for_each_session() {
     assert!(broken["error"].is_string());
     let text = store.ok(&["list"]);
     assert!(text.contains("Fix the parser") && text.contains("(the file ends within its header)"));
+}
+
+/// The members that an answer has, and how many lines, are those that the help tells.
+#[test]
+fn json_has_the_shape_that_help_says() {
+    let store = Store::new();
+    let id = branched(&store);
+    let other = store.new_session();
+    let calls: &[&[&str]] = &[
+        &["new"],
+        &["list"],
+        &["show", &id],
+        &["context", &id],
+        &["tree", &id],
+        &["usage", &id],
+        &["leaf", &id, "msg-2"],
+        &["fork", &id],
+        &["compact", &id, "--keep", "messages:1"],
+        &["verify", &id, &other],
+        &["repair", &id],
+        &["delete", "-y", &other],
+    ];
+    for args in calls {
+        let help = store.ok(&[args[0], "--help"]);
+        let shape = help.split("With --json: ").nth(1).unwrap();
+        let shape = shape.split_whitespace().collect::<Vec<_>>().join(" ");
+        let told = lines(&store.run(&[args, &["--json"][..]].concat()).out);
+        match shape.starts_with("one object a line") {
+            true => assert!(told.len() > 1, "{args:?}"),
+            false => assert!(
+                shape.starts_with("one object: ") && told.len() == 1,
+                "{args:?}"
+            ),
+        }
+        for object in told {
+            for member in object.as_object().unwrap().keys() {
+                let words: Vec<&str> = shape
+                    .split(|c: char| !c.is_alphanumeric() && c != '_')
+                    .collect();
+                assert!(
+                    words.contains(&member.as_str()),
+                    "{args:?} {member}: {shape}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -328,6 +491,15 @@ fn sessions_are_named_in_four_ways() {
     assert!(ambiguous.err.contains("aab-1, aac-2"), "{}", ambiguous.err);
     let none = store.run(&["show", "b"]);
     assert_eq!((none.code, none.err.lines().count()), (1, 1));
+    assert!(none.err.contains("b: no such session"), "{}", none.err);
+    for path in ["no/where", "./b", "b.jsonl"] {
+        for dir in [dir.to_str().unwrap(), "none"] {
+            let ran = store.run(&["--dir", dir, "show", path]);
+            assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+            let words = format!("{path}: no such file; a session is named by a path, an id");
+            assert!(ran.err.contains(&words), "{dir}: {}", ran.err);
+        }
+    }
     // A path needs no place for sessions.
     let mut homeless = store.command(&["context", "--json", &path]);
     let ran = homeless

@@ -53,8 +53,39 @@ fn a_parent_is_a_whole_id() {
     };
     assert_eq!(parent_of("latest"), id);
     assert_eq!(parent_of(&id), id);
-    assert_eq!(parent_of("elsewhere-1"), "elsewhere-1");
-    assert_ne!(store.run(&["new", "--parent", "../x"]).code, 0);
+    // One that is kept elsewhere is a parent, too, which may be a slip of the pen.
+    let ran = store.run(&["new", "--parent", "elsewhere-1"]);
+    assert_eq!((ran.code, ran.err.lines().count()), (0, 1), "{ran:?}");
+    assert!(
+        ran.err
+            .starts_with("warning: elsewhere-1: no such session in "),
+        "{ran:?}"
+    );
+    let context = store.json(&["context", "--json", ran.out.trim_end()]);
+    assert_eq!(context["session"]["parent_session"], "elsewhere-1");
+    // What is no id is none, also where a file or a directory has that name.
+    fs::write(store.home().join("here"), "").unwrap();
+    let sessions = store.ok(&["list", "--json"]).lines().count();
+    let path = store.path(&id);
+    for word in [
+        "../x",
+        "./here",
+        "..",
+        ".",
+        "",
+        "a:b",
+        path.to_str().unwrap(),
+    ] {
+        let ran = store.run(&["new", "--parent", word]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{word}: {ran:?}");
+        assert!(ran.err.contains("not a session's id"), "{word}: {ran:?}");
+    }
+    assert_eq!(store.ok(&["list", "--json"]).lines().count(), sessions);
+    let ran = store.run(&["new", "--parent", "here"]);
+    assert!(
+        ran.code == 0 && ran.err.contains("here: no such session in "),
+        "{ran:?}"
+    );
     // The children begin as their parent does: a UUIDv7 begins with the time.
     let ambiguous = store.run(&["new", "--parent", &id[..4]]);
     assert_eq!((ambiguous.code, ambiguous.out.as_str()), (1, ""));
@@ -64,12 +95,31 @@ fn a_parent_is_a_whole_id() {
 fn payloads_are_kept_byte_for_byte() {
     let store = Store::new();
     let id = store.new_session();
-    let odd = r#"{"role":"user", "n":1e999 ,"e":"\u0041\/é","z":{"b":1,"a":2}}"#;
+    let odd = r#"{"role":"user", "n":1.0e30 ,"e":"\u0041\/é","z":{"b":1,"a":2}}"#;
     assert_eq!(store.append(&id, &format!("  {odd}\r\n")), ["msg-1"]);
     let out = store.ok(&["context", "--json", &id]);
     let start = format!(r#"{{"type":"message","id":"msg-1","message":{odd}}}"#);
     assert!(out.contains(&start), "{out}");
-    // What this reader's numbers cannot hold is shown nevertheless.
+}
+
+#[test]
+fn a_number_beyond_doubles_is_not_written_and_is_shown() {
+    let store = Store::new();
+    let id = store.new_session();
+    let huge = r#"{"role":"user","n":1e999}"#;
+    let ran = store.feed(&["append", &id], format!("{huge}\n").as_bytes());
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(
+        ran.err
+            .contains("line 1 of the input: a number is too large"),
+        "{ran:?}"
+    );
+    // What this reader's numbers cannot hold is shown where another writer left it.
+    let mut file = fs::read_to_string(store.path(&id)).unwrap();
+    file.push_str(&format!(
+        "{{\"type\":\"message\",\"id\":\"a\",\"message\":{huge}}}\n"
+    ));
+    fs::write(store.path(&id), file).unwrap();
     assert!(store.ok(&["show", &id]).contains("1e999"));
 }
 
@@ -290,4 +340,28 @@ fn recording_goes_on_when_nobody_hears_the_ids() {
     assert!(ran.status.success() && ran.stderr.is_empty(), "{ran:?}");
     let context = store.json(&["context", "--json", &id]);
     assert_eq!(context["messages"].as_array().unwrap().len(), 3);
+}
+
+/// What is not written is not there: `latest` would be a session without a header.
+#[cfg(unix)]
+#[test]
+fn a_session_that_cannot_be_written_leaves_no_file() {
+    let store = Store::new();
+    let made = store.json(&["new", "--json"]);
+    let command = store.command(&[]);
+    let mut limited = std::process::Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" new"])
+        .arg(command.get_program())
+        .env_clear()
+        .env("SESSIONLOG_DIR", store.dir())
+        .current_dir(store.home());
+    let ran = limited.output().unwrap();
+    let words = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{words}");
+    assert!(words.contains("cannot write"), "{words}");
+    let files = std::fs::read_dir(store.dir()).unwrap();
+    assert_eq!(files.count(), 1);
+    let latest = store.json(&["verify", "--json", "latest"]);
+    assert_eq!(latest["path"], made["path"]);
 }

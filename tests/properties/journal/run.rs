@@ -283,7 +283,12 @@ impl Run {
             }
             let after = model::read(&self.bytes());
             let kept = after.context.get(1..).unwrap_or_default();
-            assert_eq!(kept.len(), plan.cut.kept, "kept");
+            assert_eq!(
+                kept.len(),
+                plan.cut.kept,
+                "kept {plan:?} {}",
+                self.bytes().escape_ascii()
+            );
             if !self.strays {
                 assert!(before.context.ends_with(kept), "another context was cut");
                 self.check_tools(&before, &after);
@@ -443,7 +448,7 @@ impl Run {
             // An entry that was never acknowledged passes for the tip until the next one is appended.
             return;
         }
-        assert_eq!(tip, m.tip.and_then(id), "tip");
+        assert_eq!(tip, m.tip.and_then(id), "tip {}", bytes.escape_ascii());
         let expected: Vec<_> = m.context.iter().map(|c| (id(c.entry), c.summary)).collect();
         if let Some(context) = self.context() {
             assert_eq!(context, expected, "context");
@@ -452,11 +457,21 @@ impl Run {
         assert_eq!(self.log().context_messages(), messages, "messages");
         assert_eq!(self.log().branch_usage(), totals(&m.branch_usage), "branch");
         if self.memory.medium().cutting == Cutting::Anywhere {
-            assert_eq!((m.corrupt.len(), m.torn), (self.damage, None), "damage");
+            assert_eq!(
+                (m.corrupt.len(), m.torn),
+                (self.damage, None),
+                "damage {}",
+                bytes.escape_ascii()
+            );
         }
         if !self.strays {
             let known = self.found + self.acknowledged.len() + self.pending.len();
-            assert_eq!(messages_of(&m), known, "messages in the file");
+            assert_eq!(
+                messages_of(&m),
+                known,
+                "messages in the file {}",
+                bytes.escape_ascii()
+            );
             let mut spent = totals(&m.spent_usage);
             spent.turns = 0;
             assert_eq!(self.log().spent(), spent, "spent");

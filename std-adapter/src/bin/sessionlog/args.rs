@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 const SESSIONS: &str = "\
 A SESSION is a path, an id, the beginning of an id that no other session shares, or 'latest'.
+An entry is anything in a session but its header: a message, a compaction, a leaf, or a record of another kind.
 
 Environment:
   SESSIONLOG_DIR  where sessions are kept, unless --dir says so
@@ -33,7 +34,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options for every command")]
 pub(crate) struct Global {
-    /// Answer in JSON, for programs
+    /// Answer in JSON, for programs; each command's help says in which shape
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Use colours; 'auto' does on a terminal, unless NO_COLOR is set
@@ -72,11 +73,12 @@ pub(crate) enum Command {
 
 /// Start a session and print its id
 #[derive(Debug, Args)]
+#[command(after_help = "With --json: one object: id, path.")]
 pub(crate) struct New {
     /// The directory that the session works in [default: the current one]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) cwd: Option<PathBuf>,
-    /// The id of the session that this one continues
+    /// The id of the session that this one continues, its beginning, or 'latest'; it may be kept elsewhere
     #[arg(long, value_name = "ID")]
     pub(crate) parent: Option<String>,
 }
@@ -87,10 +89,13 @@ pub(crate) struct New {
 /// {"role":"user","content":[{"type":"text","text":"hi"}],"timestamp_ms":0}.
 /// A turn ends at a blank line and at the end of input.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "With --json: one object a line, one for each message once it is durable: id."
+)]
 pub(crate) struct Append {
     #[command(flatten)]
     pub(crate) session: Session,
-    /// When what was written is made durable
+    /// When messages are made durable: from then on they outlast a crash and a loss of power
     #[arg(long, value_name = "WHEN", default_value = "turn")]
     pub(crate) sync: SyncWish,
 }
@@ -108,10 +113,16 @@ pub(crate) enum SyncWish {
 
 /// List the sessions, newest first
 #[derive(Debug, Args)]
+#[command(
+    after_help = "With --json: one object a line, one for each session: id, path, timestamp, modified, cwd, parent_session, bytes, name; and error where the header is of no use."
+)]
 pub(crate) struct List {}
 
 /// Show the conversation
 #[derive(Debug, Args)]
+#[command(
+    after_help = "With --json: one object a line, one for each entry: id, type, compacted (a summary stands for it), record (as it stands in the file)."
+)]
 pub(crate) struct Show {
     #[command(flatten)]
     pub(crate) session: Session,
@@ -122,6 +133,9 @@ pub(crate) struct Show {
 
 /// Show what the model is sent: the active branch, with compacted messages replaced by their summary
 #[derive(Debug, Args)]
+#[command(
+    after_help = "With --json: one object: session (the header), tip, messages (a compaction_summary first, if there is one), usage, recovery (status, corrupt_entries, unknown_entries, warnings)."
+)]
 pub(crate) struct Context {
     #[command(flatten)]
     pub(crate) session: Session,
@@ -129,6 +143,9 @@ pub(crate) struct Context {
 
 /// Show the branches
 #[derive(Debug, Args)]
+#[command(
+    after_help = "With --json: one object: tip, and branches, a list with tip, fork_point, depth, entries (those from root to tip; leaves stand on no branch), active, summary, timestamp."
+)]
 pub(crate) struct Tree {
     #[command(flatten)]
     pub(crate) session: Session,
@@ -136,6 +153,9 @@ pub(crate) struct Tree {
 
 /// Show tokens and cost, of the active branch and of the whole file
 #[derive(Debug, Args)]
+#[command(
+    after_help = "With --json: one object: branch and file, each with usage, unreported, cost (null if it is not known of all models), known_cost, lower_bound, unknown_models and models. Amounts are USD as decimal strings, exact."
+)]
 pub(crate) struct Usage {
     #[command(flatten)]
     pub(crate) session: Session,
@@ -147,6 +167,7 @@ pub(crate) struct Usage {
 
 /// Go on from another entry: it becomes the tip, and nothing is lost
 #[derive(Debug, Args)]
+#[command(after_help = "With --json: one object: id (of the leaf), tip.")]
 pub(crate) struct Leaf {
     #[command(flatten)]
     pub(crate) session: Session,
@@ -157,6 +178,7 @@ pub(crate) struct Leaf {
 
 /// Copy a branch to a session of its own and print its id
 #[derive(Debug, Args)]
+#[command(after_help = "With --json: one object: id, path.")]
 pub(crate) struct Fork {
     #[command(flatten)]
     pub(crate) session: Session,
@@ -170,28 +192,40 @@ pub(crate) struct Fork {
 
 /// Replace the older part of the context by a summary; the log keeps all of it
 #[derive(Debug, Args)]
+#[command(
+    after_help = "With --json: one object: id, first_kept_entry_id, tokens_before, tokens_after."
+)]
 pub(crate) struct Compact {
     #[command(flatten)]
     pub(crate) session: Session,
-    /// The summary [default: an extract of what is replaced]
+    /// The summary [default: an extract of what is replaced: the earlier summary, the user's messages, the last answers]
     #[arg(long, value_name = "TEXT")]
     pub(crate) summary: Option<String>,
     /// What to keep as it is: 'quarter' (the last quarter of the entries), 'tokens:N' or 'messages:N' (the last N).
-    /// A tool call is never parted from its result
+    /// A tool call is never parted from its result, nor the newest answer's calls from results to come
     #[arg(long, value_name = "KEEP", default_value = "quarter")]
     pub(crate) keep: Keep,
 }
 
 /// Check sessions byte for byte and report each problem with its line
 #[derive(Debug, Args)]
+#[command(
+    after_help = "With --json: one object a line, one for each session: path, status (clean, truncated, corrupt, corrupt_and_truncated or unreadable), entries (all but the header), problems (each with severity (problem, or note for what is remarkable and not wrong), line, byte, kind, detail)."
+)]
 pub(crate) struct Verify {
-    /// Session files; also ids and 'latest'
-    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    /// Session files, and directories for the sessions in them (*.jsonl, no deeper); also ids and 'latest'
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<OsString>,
+    /// Name what is in a directory and is no session's file
+    #[arg(long)]
+    pub(crate) skipped: bool,
 }
 
 /// Write a session anew without its damage; the original is kept beside it
 #[derive(Debug, Args)]
+#[command(
+    after_help = "With --json: one object: path, original (null if there was nothing to repair), entries (all but the header), corrupt, salvaged, torn_bytes, relinked, unlinked, dropped_leaves, header_made, unmarked_tip, remaining (problems, as of verify)."
+)]
 pub(crate) struct Repair {
     #[command(flatten)]
     pub(crate) session: Session,
@@ -199,6 +233,7 @@ pub(crate) struct Repair {
 
 /// Delete a session, after asking
 #[derive(Debug, Args)]
+#[command(after_help = "With --json: one object: id, path.")]
 pub(crate) struct Delete {
     #[command(flatten)]
     pub(crate) session: Session,
@@ -209,6 +244,7 @@ pub(crate) struct Delete {
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
+#[command(after_help = "With --json: the script all the same.")]
 pub(crate) struct Completions {
     #[arg(value_name = "SHELL")]
     pub(crate) shell: clap_complete::Shell,

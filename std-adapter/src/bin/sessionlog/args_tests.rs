@@ -58,7 +58,10 @@ fn each_command_takes_its_arguments() {
         if session.session == "s" && summary == "short")
     );
     assert!(matches!(command("compact s"), Command::Compact(c) if c.keep == Keep::Quarter));
-    assert!(matches!(command("verify a b"), Command::Verify(v) if v.paths == ["a", "b"]));
+    assert!(
+        matches!(command("verify a b"), Command::Verify(v) if v.paths == ["a", "b"] && !v.skipped)
+    );
+    assert!(matches!(command("verify --skipped a"), Command::Verify(v) if v.skipped));
     assert!(matches!(command("repair s"), Command::Repair(r) if r.session.session == "s"));
     assert!(
         matches!(command("delete s"), Command::Delete(Delete { session, yes: false })
@@ -165,6 +168,11 @@ fn help_explains_everything() {
     let mut root = Cli::command();
     root.build();
     for command in root.get_subcommands() {
+        if command.get_name() != "help" {
+            let after = command.get_after_help().map(ToString::to_string);
+            let json = after.unwrap_or_default();
+            assert!(json.starts_with("With --json: "), "{}", command.get_name());
+        }
         assert!(command.get_about().is_some(), "{}", command.get_name());
         for arg in command.get_arguments() {
             let explained = arg.get_help().is_some() || arg.get_id() == "shell";

@@ -5,9 +5,10 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::format::{count, thousands};
 use serde::Serialize;
-use sessionlog::Session;
-use sessionlog_core::compaction::{Keep, Reason};
+use sessionlog::{Session, SessionLog};
+use sessionlog_core::compaction::{Keep, Reason, estimate_tokens};
 use sessionlog_core::journal::Options;
+use sessionlog_core::record::Kind;
 
 /// The answer of `--json`.
 #[derive(Serialize)]
@@ -32,6 +33,7 @@ pub(crate) fn run(args: &Compact, global: &Global, out: &mut Output) -> Result<(
         Wish::Messages(n) => Keep::LastMessages(n),
     };
     let path = super::find(&args.session.session, global)?;
+    let counted = is_counted(&SessionLog::open(&path)?);
     let mut session = Session::open(&path, Options::default())?;
     let plan = session.plan(Reason::Manual, keep)?;
     let summary = match &args.summary {
@@ -50,11 +52,22 @@ pub(crate) fn run(args: &Compact, global: &Global, out: &mut Output) -> Result<(
     } else {
         out.line(format_args!("{}", id.as_str()))?;
     }
+    // The record's `tokens_after` leaves the summary out, as opi's does; who reads this wants the whole.
+    let summary_tokens = estimate_tokens(summary.len() as u64);
+    let before = thousands(plan.tokens_before);
+    if counted {
+        out.note(format_args!(
+            "Before: {before} tokens: the provider's last count, and an estimate of what came since."
+        ));
+    } else {
+        out.note(format_args!("Before: about {before} tokens, an estimate."));
+    }
     out.note(format_args!(
-        "The context had about {} tokens. Now it has a summary and {} of about {} tokens, from {first_kept} on.",
-        thousands(plan.tokens_before),
-        count(plan.cut.kept as u64, "message", "messages"),
+        "After: about {} tokens, an estimate: {} of the summary, {} of {} from {first_kept} on.",
+        thousands(summary_tokens.saturating_add(plan.cut.tokens)),
+        thousands(summary_tokens),
         thousands(plan.cut.tokens),
+        count(plan.cut.kept as u64, "message", "messages"),
     ));
     if plan.cut.limited {
         out.note(format_args!(
@@ -62,4 +75,13 @@ pub(crate) fn run(args: &Compact, global: &Global, out: &mut Output) -> Result<(
         ));
     }
     Ok(())
+}
+
+/// The provider has counted the context since it was last compacted: an answer on the branch says what it used.
+fn is_counted(log: &SessionLog) -> bool {
+    let branch = log.tip().map(|tip| log.branch(tip)).unwrap_or_default();
+    let nodes = branch.iter().rev().filter_map(|index| log.node(*index));
+    nodes
+        .take_while(|node| node.kind != Kind::Compaction)
+        .any(|node| node.usage.is_some())
 }

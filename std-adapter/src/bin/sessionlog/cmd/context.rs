@@ -27,10 +27,10 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
     entry::draw(&log, sent, |_| false, true, out)?;
     let report = UsageReport::of(&log, PriceTable::builtin());
     let (branch, file) = (scope(&report.branch), scope(&report.file));
-    let (summary, width) = (context.summary.is_some(), out.width);
+    let (summary, width, wrap) = (context.summary.is_some(), out.width, out.terminal);
     out.render(|data, styles| {
         let what = Sent { messages, summary };
-        spent::write(data, &what, &branch, &file, styles, width)
+        spent::write(data, &what, &branch, &file, styles, width, wrap)
     })
 }
 

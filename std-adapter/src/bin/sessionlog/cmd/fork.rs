@@ -4,7 +4,7 @@ use super::new;
 use crate::args::{Fork, Global};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::render::format::count;
+use crate::render::format::entries;
 use sessionlog::fork::fork;
 
 pub(crate) fn run(args: &Fork, global: &Global, out: &mut Output) -> Result<(), Failure> {
@@ -12,7 +12,10 @@ pub(crate) fn run(args: &Fork, global: &Global, out: &mut Output) -> Result<(), 
     let log = super::read(&args.session, global, out)?;
     let forked = fork(&store, &log, args.at.as_deref(), args.name.as_deref())?;
     new::tell(&forked.id, &forked.path, out)?;
-    let entries = count(forked.entries, "entry", "entries");
-    out.note(format_args!("Copied {entries} of session {}.", log.id()));
+    out.note(format_args!(
+        "Copied {} of session {}.",
+        entries(&forked.counts),
+        log.id()
+    ));
     Ok(())
 }

@@ -29,7 +29,7 @@ struct Line<'a> {
 }
 
 pub(crate) fn run(global: &Global, out: &mut Output) -> Result<(), Failure> {
-    let store = super::store(global)?;
+    let store = super::existing_store(global)?;
     let sessions = store.list()?;
     if out.json {
         return sessions.iter().try_for_each(|info| out.json(&line(info)));

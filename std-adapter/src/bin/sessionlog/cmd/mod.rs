@@ -21,10 +21,12 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::Times;
 use jiff::tz::TimeZone;
+use sessionlog::store::{DIR_VARIABLE, LATEST};
 use sessionlog::{Error, SessionLog, SessionStore, SystemClock, reader::Problem};
 use sessionlog_core::Clock as _;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::{env, fs};
 
 /// Remarks on one session's damage at most; `verify` tells all of it.
 const MAX_REMARKS: usize = 3;
@@ -57,16 +59,41 @@ fn store(global: &Global) -> Result<SessionStore, Error> {
     }
 }
 
+/// The same, to look for sessions in: one that somebody named has to be there.
+fn existing_store(global: &Global) -> Result<SessionStore, Failure> {
+    let store = store(global)?;
+    let by = match &global.dir {
+        Some(_) => "--dir",
+        None => DIR_VARIABLE,
+    };
+    let named = global.dir.is_some() || env::var_os(DIR_VARIABLE).is_some_and(|d| !d.is_empty());
+    if named && !store.dir().exists() {
+        let words = format!(
+            "{}: no such directory, which {by} names for the sessions; `sessionlog new` makes it with its first session",
+            store.dir().display()
+        );
+        return Err(Failure::Failed(words.into()));
+    }
+    Ok(store)
+}
+
 /// The file of a session. A path needs no store, and no home directory.
-fn find(spec: &OsStr, global: &Global) -> Result<PathBuf, Error> {
+fn find(spec: &OsStr, global: &Global) -> Result<PathBuf, Failure> {
     // Ids are text.
     let Some(text) = spec.to_str() else {
         return Ok(spec.into());
     };
-    match store(global) {
-        Ok(store) => store.resolve(text),
-        Err(_) if Path::new(text).is_file() => Ok(text.into()),
-        Err(error) => Err(error),
+    let there = fs::metadata(text).is_ok_and(|there| !there.is_dir());
+    if text != LATEST && there {
+        return Ok(text.into());
+    }
+    match existing_store(global) {
+        Ok(store) => Ok(store.resolve(text)?),
+        // A path that leads nowhere is what is wrong, not the store.
+        Err(_) if text.contains(['/', MAIN_SEPARATOR]) || text.ends_with(".jsonl") => {
+            Err(Error::NotFound { what: text.into() }.into())
+        }
+        Err(failure) => Err(failure),
     }
 }
 

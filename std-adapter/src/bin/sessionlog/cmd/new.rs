@@ -21,7 +21,7 @@ pub(crate) fn run(args: &New, global: &Global, out: &mut Output) -> Result<(), F
     let parent = args.parent.as_deref();
     let new = NewSession {
         cwd: directory(args.cwd.as_deref())?,
-        parent_session: parent.map(|parent| id_of(&store, parent)).transpose()?,
+        parent_session: parent.map(|id| id_of(&store, id, out)).transpose()?,
     };
     let session = Session::create(&store, &new, Options::default())?;
     tell(session.id(), session.path(), out)
@@ -53,20 +53,29 @@ fn directory(given: Option<&Path>) -> Result<String, Failure> {
     })
 }
 
-/// The parent's whole id. One that is not in the store may be elsewhere, and is taken as it is.
-fn id_of(store: &SessionStore, parent: &str) -> Result<String, Failure> {
-    match store.resolve(parent) {
+/// The parent's whole id. One that is not in the store may be elsewhere, and is taken as it is; a path is no id.
+fn id_of(store: &SessionStore, parent: &str, out: &mut Output) -> Result<String, Failure> {
+    if parent != store::LATEST {
+        // Before anything is looked for: what makes no id makes none, whatever files there are.
+        store::check_id(parent).map_err(|fault| {
+            Failure::Usage(format!(
+                "--parent {parent}: not a session's id: {fault}; give an id, its beginning, or 'latest'"
+            ))
+        })?;
+    }
+    match store.resolve_id(parent) {
         Ok(path) => {
             let info = SessionInfo::read(&path)?;
             let own = info.header.ok().map(|header| header.id);
             Ok(own.filter(|id| !id.is_empty()).unwrap_or(info.id))
         }
-        Err(Error::NotFound { .. }) => match store::check_id(parent) {
-            Ok(()) => Ok(parent.to_owned()),
-            Err(fault) => Err(Failure::Usage(format!(
-                "--parent {parent}: not a session's id: {fault}"
-            ))),
-        },
+        Err(Error::NotFound { .. }) => {
+            out.warn(format_args!(
+                "{parent}: no such session in {}; it is noted as the parent all the same",
+                store.dir().display()
+            ));
+            Ok(parent.to_owned())
+        }
         Err(error) => Err(error.into()),
     }
 }

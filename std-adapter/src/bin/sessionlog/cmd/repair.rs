@@ -21,8 +21,10 @@ struct Report {
     salvaged: u64,
     torn_bytes: u64,
     relinked: u64,
+    unlinked: u64,
     dropped_leaves: u64,
     header_made: bool,
+    unmarked_tip: bool,
     remaining: Vec<Fault>,
 }
 
@@ -50,8 +52,10 @@ fn report(path: &Path, done: &Repaired) -> Report {
         salvaged: done.salvaged,
         torn_bytes: done.torn_bytes,
         relinked: done.relinked,
+        unlinked: done.unlinked,
         dropped_leaves: done.dropped_leaves,
         header_made: done.header_made,
+        unmarked_tip: done.unmarked_tip,
         remaining: done.remaining.iter().map(Fault::of).collect(),
     }
 }
@@ -105,10 +109,21 @@ fn text(path: &Path, done: &Repaired, out: &mut Output) -> Result<(), Failure> {
             "- {relinked} linked to the entry before, as the one between is lost"
         ))?;
     }
+    if done.unlinked > 0 {
+        let unlinked = count(done.unlinked, "entry begins", "entries begin");
+        out.line(format_args!(
+            "- {unlinked} a branch, as the one before is nowhere"
+        ))?;
+    }
     remaining(done, out)
 }
 
 fn remaining(done: &Repaired, out: &mut Output) -> Result<(), Failure> {
+    if done.unmarked_tip {
+        out.line(format_args!(
+            "- the last leaf does not name the tip: readers that go by leaves alone see another branch until the next turn ends"
+        ))?;
+    }
     for problem in &done.remaining {
         let words = problem.to_string();
         let words = sanitize::field(&words);

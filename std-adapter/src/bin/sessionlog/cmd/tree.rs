@@ -4,6 +4,7 @@ use crate::args::{Global, Tree};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::tree::{self, Branch};
+use sessionlog::reader::Counts;
 use sessionlog::tree::SUMMARY_CHARS;
 use sessionlog::{Error, SessionLog, SessionTree};
 use sessionlog_core::record::Kind;
@@ -32,26 +33,27 @@ pub(crate) fn run(args: &Tree, global: &Global, out: &mut Output) -> Result<(), 
         .map(|(stretch, text)| Branch {
             tip: id(stretch.end).unwrap_or("?"),
             fork_point: stretch.above.and_then(id),
-            depth: stretch.depth,
             entries: stretch.entries,
             active: stretch.active,
             summary: text.as_deref().unwrap_or_default(),
             timestamp: log.node(stretch.end).and_then(|node| node.timestamp),
         })
         .collect();
-    let (times, width) = (super::times(), out.width);
+    // What is no terminal gets all of it.
+    let width = if out.terminal { out.width } else { usize::MAX };
+    let times = super::times();
     out.render(|data, styles| tree::write(data, &branches, styles, &times, width))
 }
 
-/// Messages and compactions in a row, without a fork between them.
+/// Entries in a row, without a fork between them.
 #[derive(Debug, PartialEq)]
 struct Stretch {
     /// Its last entry: one with several children or none, or the tip.
     end: u32,
     /// The end of the stretch that it goes on from.
     above: Option<u32>,
-    depth: u64,
-    entries: u64,
+    /// Its entries; unknown ones that lie between others included.
+    entries: Counts,
     active: bool,
     /// The last of its entries that has a text.
     text: Option<u32>,
@@ -63,8 +65,8 @@ struct Step {
     /// The nearest message or compaction above.
     parent: Option<u32>,
     children: u32,
-    depth: u64,
-    entries: u64,
+    /// From the end of the stretch above, or from the root, to here.
+    entries: Counts,
     above: Option<u32>,
     text: Option<u32>,
 }
@@ -73,16 +75,21 @@ struct Step {
 fn stretches(log: &SessionLog, active: Option<u32>) -> Vec<Stretch> {
     let mut steps: Vec<Step> = Vec::with_capacity(log.node_count() as usize);
     for node in log.nodes() {
-        let parent = node.parent.and_then(|above| match log.node(above)?.kind {
-            // Unknown entries are passed through.
-            Kind::Unknown => steps[above as usize].parent,
-            _ => Some(above),
+        // Unknown entries are passed through.
+        let parent = node.parent.and_then(|above| match is_unknown(log, above) {
+            true => steps[above as usize].parent,
+            false => Some(above),
         });
         if let (Some(above), true) = (parent, node.kind != Kind::Unknown) {
             steps[above as usize].children += 1;
         }
+        let passed = node.parent.filter(|above| is_unknown(log, *above));
+        let mut entries =
+            passed.map_or_else(Counts::default, |above| steps[above as usize].entries);
+        entries.add(node.kind);
         steps.push(Step {
             parent,
+            entries,
             ..Step::default()
         });
     }
@@ -90,15 +97,13 @@ fn stretches(log: &SessionLog, active: Option<u32>) -> Vec<Stretch> {
     for node in log.nodes().filter(|node| node.kind != Kind::Unknown) {
         let at = node.index as usize;
         let mut step = Step {
-            entries: 1,
             text: Some(node.index).filter(|_| node.has_text),
             ..steps[at]
         };
         if let Some(parent) = step.parent {
             let of = steps[parent as usize];
-            step.depth = of.depth + 1;
             if of.children == 1 && active != Some(parent) {
-                step.entries += of.entries;
+                step.entries = step.entries.plus(of.entries);
                 step.above = of.above;
                 step.text = step.text.or(of.text);
             } else {
@@ -110,7 +115,6 @@ fn stretches(log: &SessionLog, active: Option<u32>) -> Vec<Stretch> {
             stretches.push(Stretch {
                 end: node.index,
                 above: step.above,
-                depth: step.depth,
                 entries: step.entries,
                 active: active == Some(node.index),
                 text: step.text,
@@ -118,4 +122,9 @@ fn stretches(log: &SessionLog, active: Option<u32>) -> Vec<Stretch> {
         }
     }
     stretches
+}
+
+fn is_unknown(log: &SessionLog, index: u32) -> bool {
+    log.node(index)
+        .is_some_and(|node| node.kind == Kind::Unknown)
 }

@@ -31,9 +31,11 @@ struct Section<'a> {
     reasoning_tokens: Option<u64>,
     /// Answers that reported no usage, which are not in the sums.
     unreported: u64,
-    /// `None` if a price is not known.
+    /// `None` if it is not known of all models.
     cost: Option<Dollars>,
-    /// What it really cost may be more.
+    /// What is known of it.
+    known_cost: Dollars,
+    /// What it really cost may be more than what is known.
     lower_bound: bool,
     unknown_models: Vec<String>,
     models: Vec<OfModel<'a>>,
@@ -47,6 +49,7 @@ struct OfModel<'a> {
     usage: Usage,
     unreported: u64,
     cost: Option<Dollars>,
+    known_cost: Dollars,
     lower_bound: bool,
 }
 
@@ -74,7 +77,8 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
         });
     }
     let (branch, file) = (scope(&report.branch), scope(&report.file));
-    out.render(|data, styles| usage::write(data, &branch, &file, styles))?;
+    let width = out.terminal.then_some(out.width);
+    out.render(|data, styles| usage::write(data, &branch, &file, styles, width))?;
     if log.health().corrupt > 0 {
         out.warn(format_args!(
             "{} is damaged: what lost entries used is not in these figures; `sessionlog verify` tells more",
@@ -91,6 +95,8 @@ pub(super) fn scope(section: &UsageSection) -> Scope {
         model: model.model.clone().unwrap_or_else(|| UNNAMED.to_owned()),
         totals: model.totals,
         cost: model.cost,
+        known: model.known,
+        unpriced: model.unpriced,
         long_context: model.long_context,
     };
     Scope {
@@ -106,6 +112,7 @@ fn section(section: &UsageSection) -> Section<'_> {
         reasoning_tokens: section.totals.usage.reasoning_tokens,
         unreported: section.totals.unreported,
         cost: section.cost.as_ref().map(dollars),
+        known_cost: dollars(&section.known),
         lower_bound: section.is_lower_bound(),
         unknown_models: section.unknown_models(),
         models: section.models.iter().map(of_model).collect(),
@@ -120,6 +127,7 @@ fn of_model(model: &ModelUsage) -> OfModel<'_> {
         usage: Usage::without_turns(&model.totals),
         unreported: model.totals.unreported,
         cost: model.cost.as_ref().map(dollars),
+        known_cost: dollars(&model.known),
         lower_bound: model.is_lower_bound(),
     }
 }

@@ -3,12 +3,14 @@
 use crate::args::{Global, Verify};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::render::format::count;
+use crate::render::format::{count, entries, thousands};
 use serde::Serialize;
 use sessionlog::reader::Problem;
-use sessionlog::sanitize;
-use sessionlog::{Verification, verify};
+use sessionlog::store::EXTENSION;
+use sessionlog::{Verification, sanitize, verify};
 use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// A line of `verify --json`.
 #[derive(Serialize)]
@@ -23,6 +25,8 @@ struct Line<'a> {
 /// A problem, in JSON.
 #[derive(Serialize)]
 pub(super) struct Fault {
+    /// `problem`, or `note` for what does not make a session unsound.
+    severity: &'static str,
     line: Option<u64>,
     byte: Option<u64>,
     kind: &'static str,
@@ -32,6 +36,7 @@ pub(super) struct Fault {
 impl Fault {
     pub(super) fn of(problem: &Problem) -> Self {
         Self {
+            severity: severity(problem),
             line: Some(problem.line),
             byte: Some(problem.byte),
             kind: problem.kind.name(),
@@ -43,18 +48,67 @@ impl Fault {
     }
 }
 
+fn severity(problem: &Problem) -> &'static str {
+    match problem.kind.is_note() {
+        true => "note",
+        false => "problem",
+    }
+}
+
 pub(crate) fn run(args: &Verify, global: &Global, out: &mut Output) -> Result<(), Failure> {
     let mut sound = true;
     for spec in &args.paths {
-        sound &= one(spec, global, out)?;
+        sound &= match Path::new(spec) {
+            dir if dir.is_dir() => directory(dir, args.skipped, out)?,
+            _ => {
+                let found = super::find(spec, global);
+                one(spec, found, out)?
+            }
+        };
     }
     if sound { Ok(()) } else { Err(Failure::Found) }
 }
 
+/// Checks the sessions directly in a directory, in the order of their names.
+fn directory(dir: &Path, tell_skipped: bool, out: &mut Output) -> Result<bool, Failure> {
+    let failed = |error: io::Error| {
+        Failure::Failed(format!("{}: cannot list: {error}", dir.display()).into())
+    };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        let named = path.extension().is_some_and(|end| end == EXTENSION);
+        // As in a store: a link may lead anywhere.
+        let file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        paths.push((path, named && file));
+    }
+    paths.sort();
+    let (mut checked, mut wrong) = (0, 0);
+    for (path, session) in paths {
+        if session {
+            checked += 1;
+            wrong += u64::from(!one(path.clone().as_os_str(), Ok(path), out)?);
+        } else if tell_skipped {
+            out.note(format_args!(
+                "{}: skipped, no session's file",
+                path.display()
+            ));
+        }
+    }
+    let sessions = count(checked, "session", "sessions");
+    let found = match (checked, wrong) {
+        (0, _) => "no session's file (*.jsonl) is in it".to_owned(),
+        (_, 0) => format!("{sessions}, all sound"),
+        _ => format!("{sessions}, {} not sound", thousands(wrong)),
+    };
+    out.note(format_args!("{}: {found}", dir.display()));
+    Ok(wrong == 0)
+}
+
 /// True when nothing is wrong. One that cannot be read does not keep others from being checked.
-fn one(spec: &OsStr, global: &Global, out: &mut Output) -> Result<bool, Failure> {
-    let checked = super::find(spec, global).and_then(|path| verify(&path));
-    match checked {
+fn one(spec: &OsStr, found: Result<PathBuf, Failure>, out: &mut Output) -> Result<bool, Failure> {
+    match found.and_then(|path| Ok(verify(&path)?)) {
         Ok(found) => {
             let path = super::path_text(&found.path);
             if out.json {
@@ -64,8 +118,7 @@ fn one(spec: &OsStr, global: &Global, out: &mut Output) -> Result<bool, Failure>
             }
             Ok(found.is_sound())
         }
-        Err(error) => {
-            let failure = Failure::from(error);
+        Err(failure) => {
             let words = failure.words().unwrap_or_default();
             if out.json {
                 out.json(&Line {
@@ -73,6 +126,7 @@ fn one(spec: &OsStr, global: &Global, out: &mut Output) -> Result<bool, Failure>
                     status: "unreadable",
                     entries: 0,
                     problems: vec![Fault {
+                        severity: "problem",
                         line: None,
                         byte: None,
                         kind: "unreadable",
@@ -102,10 +156,11 @@ fn text(path: &str, found: &Verification, out: &mut Output) -> Result<(), Failur
         let words = problem.to_string();
         let words = sanitize::field(&words);
         out.render(|data, styles| {
-            let (mark, style) = match problem.kind.is_note() {
-                true => ("note", styles.dim),
-                false => ("problem", styles.error),
+            let style = match problem.kind.is_note() {
+                true => styles.dim,
+                false => styles.error,
             };
+            let mark = severity(problem);
             writeln!(data, "{path}: {style}{mark}{style:#}: {words}")
         })?;
     }
@@ -115,7 +170,10 @@ fn text(path: &str, found: &Verification, out: &mut Output) -> Result<(), Failur
         let more = count(more, "problem is", "problems are");
         out.line(format_args!("{path}: {more} not listed"))?;
     }
-    let entries = count(found.entries, "entry", "entries");
+    let entries = match count(found.entries, "entry", "entries") {
+        none if found.entries == 0 => none,
+        some => format!("{some} ({})", entries(&found.counts)),
+    };
     out.render(|data, styles| {
         if found.is_sound() {
             let ok = styles.ok;

@@ -2,19 +2,22 @@
 
 use super::Styles;
 use super::content::{self, Part};
-use super::format::{Times, thousands};
+use super::format::{Times, middle, thousands};
 use super::wrap;
 use anstyle::Style;
 use serde_json::Value;
 use sessionlog::sanitize;
-use sessionlog_core::{Timestamp, Usage};
+use sessionlog_core::{Timestamp, Usage, compaction::estimate_tokens};
 use std::io::{self, Write};
+use unicode_width::UnicodeWidthStr;
 
 /// Lines of a tool's arguments and of its result, when they are cut.
 const ARGUMENT_LINES: usize = 12;
 const RESULT_LINES: usize = 16;
 /// Columns of a line in them: a minified file is one line.
 const LINE_WIDTH: usize = 400;
+/// Columns of a model's name in a heading at least.
+const SOURCE_WIDTH: usize = 16;
 /// Columns of a rule at most.
 const RULE_WIDTH: usize = 100;
 
@@ -89,15 +92,18 @@ impl<'v> Conversation<'v> {
             } => {
                 let mut title = format!("compaction  {}", sanitize::field(entry.id));
                 title.push_str(&self.time(entry));
-                if let (Some(before), Some(after)) = (tokens_before, tokens_after) {
-                    title.push_str(&format!(
-                        "  {} → {} tokens",
-                        thousands(before),
-                        thousands(after)
-                    ));
-                }
-                title.push_str(&format!("  keeps from {}", sanitize::field(first_kept)));
                 self.rule(out, &title, if entry.compacted { s.dim } else { s.summary })?;
+                let kept = format!("kept from {} on", sanitize::field(first_kept));
+                let tokens = match (tokens_before, tokens_after) {
+                    (Some(before), Some(after)) => format!(
+                        "{} tokens before; about {} of this summary and {} {kept}",
+                        thousands(before),
+                        thousands(estimate_tokens(summary.len() as u64)),
+                        thousands(after),
+                    ),
+                    _ => kept,
+                };
+                self.text(out, &tokens, s.dim, usize::MAX)?;
                 self.text(out, summary, self.shade(entry, s.plain), usize::MAX)
             }
             Body::Unknown { kind } => {
@@ -128,7 +134,7 @@ impl<'v> Conversation<'v> {
         let (label, style) = match role {
             "user" => ("user".into(), s.user),
             "assistant" => ("assistant".into(), s.assistant),
-            "tool_result" => ("tool result".into(), s.tool),
+            "tool_result" => ("← tool result".into(), s.tool),
             "" => ("message".into(), s.heading),
             other => (sanitize::field(other), s.heading),
         };
@@ -148,13 +154,24 @@ impl<'v> Conversation<'v> {
                 sanitize::field(word("tool_name"))
             )?;
         }
-        let model = match role {
+        let source = match role {
             "assistant" => content::model(message),
+            "tool_result" if !word("tool_call_id").is_empty() => {
+                format!("  of {}", sanitize::field(word("tool_call_id")))
+            }
             _ => String::new(),
         };
         let compacted = if entry.compacted { "  compacted" } else { "" };
         let (dim, id, time) = (s.dim, sanitize::field(entry.id), self.time(entry));
-        writeln!(out, "  {dim}{id}{time}{model}{compacted}{dim:#}")?;
+        let source = match self.view.wrap {
+            true => {
+                let used = [&*label, "  ", &*id, &*time, compacted].map(UnicodeWidthStr::width);
+                let room = self.view.width.saturating_sub(used.iter().sum());
+                middle(&source, room.max(SOURCE_WIDTH))
+            }
+            false => source.into(),
+        };
+        writeln!(out, "  {dim}{id}{time}{source}{compacted}{dim:#}")?;
         self.parts(out, entry, message, role)?;
         if role == "assistant" {
             self.end_of_answer(
@@ -183,7 +200,11 @@ impl<'v> Conversation<'v> {
                     self.text(out, text, plain, RESULT_LINES)?;
                 }
                 Part::Text(text) => self.text(out, text, plain, usize::MAX)?,
-                Part::Thinking(text) => self.text(out, text, s.dim, usize::MAX)?,
+                Part::Thinking(text) => {
+                    // A bar on each line: without colour too it is no part of the answer.
+                    writeln!(out, "  {0}thinking{0:#}", s.dim)?;
+                    self.lines(out, text, "  │ ", s.dim, usize::MAX)?;
+                }
                 Part::Call {
                     id,
                     name,
@@ -191,7 +212,7 @@ impl<'v> Conversation<'v> {
                 } => {
                     let style = self.shade(entry, s.tool);
                     let (dim, id, name) = (s.dim, sanitize::field(id), sanitize::field(name));
-                    writeln!(out, "  {style}→ {name}{style:#}  {dim}{id}{dim:#}")?;
+                    writeln!(out, "  {style}→ call {name}{style:#}  {dim}{id}{dim:#}")?;
                     self.lines(out, &arguments, "      ", plain, ARGUMENT_LINES)?;
                 }
                 Part::Other(text) => self.text(out, &text, s.dim, ARGUMENT_LINES)?,
@@ -269,10 +290,10 @@ impl<'v> Conversation<'v> {
                 line
             };
             if shown.is_empty() {
-                writeln!(out)?;
+                writeln!(out, "{}", indent.trim_end())?;
             } else {
                 let room = match self.view.wrap {
-                    true => self.view.width.saturating_sub(indent.len()),
+                    true => self.view.width.saturating_sub(indent.width()),
                     false => usize::MAX,
                 };
                 for piece in wrap::pieces(&shown, room) {

@@ -42,7 +42,7 @@ fn a_conversation_reads_like_one() {
         {"type": "image", "source": {"type": "bytes", "data": [1, 2]}, "media_type": "image/png"},
     ]});
     let answer = json!({"role": "assistant", "provider": "p", "model": "m", "stop_reason": "tool_use", "content": [
-        {"type": "thinking", "thinking": "I should look."},
+        {"type": "thinking", "thinking": "I should look.\n\nOr not."},
         {"type": "text", "text": "Let me see."},
         {"type": "tool_call", "tool_call": {"id": "t1", "name": "read", "arguments": "{\"path\":\"a.txt\"}"}},
     ]});
@@ -70,13 +70,16 @@ user  msg-1  10:00:05
   [image image/png, 2 B]
 
 assistant  msg-2  10:00:05  p/m
-  I should look.
+  thinking
+  │ I should look.
+  │
+  │ Or not.
   Let me see.
-  → read  t1
+  → call read  t1
       path: a.txt
   tokens: 1,200 in, 9,000 cache read, 34 out (20 reasoning)
 
-tool result  read failed  msg-3  10:00:05
+← tool result  read failed  msg-3  10:00:05  of t1
   no such file
 "
     );
@@ -115,7 +118,7 @@ user  msg-1  compacted
 
 label␛  x-2  (unknown entry, no part of the context)
 
-── compaction  cmp-7  9,000 → 300 tokens  keeps from msg-5 \n  We talked.\n  A lot.\n"
+── compaction  cmp-7 ───────────────────\n  9,000 tokens before; about 4 of this summary and 300 kept from msg-5 on\n  We talked.\n  A lot.\n"
     );
 }
 
@@ -172,6 +175,36 @@ fn long_results_are_cut_and_long_texts_are_not() {
         assert!(whole.contains("line 100\n") && whole.contains(&"x".repeat(1_000)));
         assert!(!whole.contains("--full"));
     }
+}
+
+#[test]
+fn headings_keep_to_the_terminal() {
+    let answer = json!({"role": "assistant", "content": [], "model": "a-very-long-name".repeat(9)});
+    let (styles, times) = (
+        Styles::new(false),
+        Times::new(Timestamp::default(), TimeZone::UTC),
+    );
+    let view = |width, wrap| View {
+        styles: &styles,
+        times: &times,
+        width,
+        full: true,
+        wrap,
+    };
+    let shown = |view: View<'_>| {
+        let mut out = Vec::new();
+        let one = entry("msg-1", message(&answer, None));
+        Conversation::new(view).entry(&mut out, &one).unwrap();
+        String::from_utf8(out)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    let line = shown(view(80, true));
+    assert!(line.contains("…") && line.chars().count() == 80, "{line}");
+    assert!(shown(view(80, false)).ends_with(&"a-very-long-name".repeat(9)));
 }
 
 #[test]

@@ -2,7 +2,11 @@
 
 use jiff::Zoned;
 use jiff::tz::TimeZone;
+use sessionlog::{reader::Counts, sanitize};
 use sessionlog_core::Timestamp;
+use std::borrow::Cow;
+use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_width::UnicodeWidthStr as _;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -43,6 +47,42 @@ pub(crate) fn bytes(n: u64) -> String {
 /// `1 message`, `2 messages`.
 pub(crate) fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(n), if n == 1 { one } else { many })
+}
+
+/// `19 messages, 1 compaction`: what there is none of is left out, but of messages.
+pub(crate) fn entries(counts: &Counts) -> String {
+    let mut text = count(counts.messages, "message", "messages");
+    for (n, one, many) in [
+        (counts.compactions, "compaction", "compactions"),
+        (counts.leaves, "leaf", "leaves"),
+        (counts.unknown, "unknown record", "unknown records"),
+    ] {
+        if n > 0 {
+            text.push_str(", ");
+            text.push_str(&count(n, one, many));
+        }
+    }
+    text
+}
+
+/// A clean name in at most `width` columns, its middle cut out: of a model's name both ends tell something.
+pub(crate) fn middle(name: &str, width: usize) -> Cow<'_, str> {
+    if name.width() <= width {
+        return name.into();
+    }
+    let room = width.saturating_sub(1) / 2;
+    let (mut tail, mut columns) = (name.len(), 0);
+    for (at, cluster) in name.grapheme_indices(true).rev() {
+        columns += cluster.width();
+        if columns > room {
+            break;
+        }
+        tail = at;
+    }
+    let tail = &name[tail..];
+    // Its `…` stands for the middle.
+    let head = sanitize::truncate(name, width.saturating_sub(tail.width()));
+    format!("{head}{tail}").into()
 }
 
 /// Now, and where: what a time looks like depends on both.
@@ -132,6 +172,37 @@ mod tests {
         assert_eq!(thousands(u64::MAX), "18,446,744,073,709,551,615");
         assert_eq!(count(1, "entry", "entries"), "1 entry");
         assert_eq!(count(1_000, "entry", "entries"), "1,000 entries");
+    }
+
+    #[test]
+    fn entries_are_told_by_kind() {
+        assert_eq!(entries(&Counts::default()), "0 messages");
+        let all = Counts {
+            messages: 1_000,
+            compactions: 1,
+            leaves: 2,
+            unknown: 1,
+        };
+        assert_eq!(
+            entries(&all),
+            "1,000 messages, 1 compaction, 2 leaves, 1 unknown record"
+        );
+    }
+
+    #[test]
+    fn names_keep_both_ends() {
+        let cases = [
+            ("anthropic/claude", 16, "anthropic/claude"),
+            ("anthropic/claude", 15, "anthrop…/claude"),
+            ("anthropic/claude", 4, "an…e"),
+            ("anthropic/claude", 1, "…"),
+            ("anthropic/claude", 0, ""),
+            ("漢字漢字漢字", 7, "漢字…字"),
+        ];
+        for (name, width, text) in cases {
+            assert_eq!(middle(name, width), text, "{width}");
+            assert!(middle(name, width).width() <= width);
+        }
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! What stands below a context: how much it is, and what the session cost so far.
 
 use super::Styles;
-use super::format::{count, thousands};
-use super::usage::{Scope, usd};
-use sessionlog_core::PicoUsd;
+use super::format::count;
+use super::usage::{Amount, Scope, in_words, tokens};
+use super::wrap;
 use std::io::{self, Write};
 
 /// Columns of a rule at most.
 const RULE_WIDTH: usize = 100;
+
+/// Where the figures begin.
+const INDENT: usize = 15;
 
 /// What the model is sent.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +20,8 @@ pub(crate) struct Sent {
     pub(crate) summary: bool,
 }
 
-/// Writes a rule, then a line on the context, one on the active branch, and one on the whole file if that is more.
+/// Writes a rule, then a line on the context, one on the active branch, and one on the whole file if that is more;
+/// `wrap` breaks them to keep within `width`.
 pub(crate) fn write(
     out: &mut dyn Write,
     sent: &Sent,
@@ -25,100 +29,147 @@ pub(crate) fn write(
     file: &Scope,
     styles: &Styles,
     width: usize,
+    wrap: bool,
 ) -> io::Result<()> {
     let (dim, bold) = (styles.dim, styles.heading);
     writeln!(out, "{dim}{}{dim:#}", "─".repeat(width.min(RULE_WIDTH)))?;
     let messages = count(sent.messages, "message", "messages");
     let summary = if sent.summary { "a summary and " } else { "" };
     writeln!(out, "{bold}context{bold:#}        {summary}{messages}")?;
-    writeln!(out, "{bold}active branch{bold:#}  {}", figures(branch))?;
-    if file.totals.usage != branch.totals.usage {
-        writeln!(out, "{bold}whole file{bold:#}     {}", figures(file))?;
+    let mut scope = |name: &str, scope: &Scope| {
+        let figures = figures(scope);
+        let room = match wrap {
+            true => width.saturating_sub(INDENT),
+            false => usize::MAX,
+        };
+        let mut lines = wrap::pieces(&figures, room);
+        let first = lines.next().unwrap_or_default();
+        writeln!(
+            out,
+            "{bold}{name}{bold:#}{:1$}{first}",
+            "",
+            INDENT - name.len()
+        )?;
+        lines.try_for_each(|line| writeln!(out, "{:INDENT$}{line}", ""))
+    };
+    scope("active branch", branch)?;
+    let all = |scope: &Scope| (scope.totals.usage, scope.totals.unreported);
+    if all(file) != all(branch) {
+        scope("whole file", file)?;
     }
     Ok(())
 }
 
 fn figures(scope: &Scope) -> String {
-    let tokens = count(scope.totals.usage.total_tokens(), "token", "tokens");
-    let turns = count(scope.totals.turns, "turn", "turns");
-    let known: PicoUsd = scope
-        .models
-        .iter()
-        .filter_map(|model| model.cost)
-        .map(|cost| cost.total())
-        .sum();
-    let known = usd(Some(known), scope.is_lower_bound());
-    let mut text = match scope.cost() {
-        Some(_) => format!("{turns}, {tokens}, {known} USD"),
-        None => format!("{turns}, {tokens}, cost unknown, {known} USD of it known"),
+    let total = scope.totals.usage.total_tokens();
+    let tokens = match tokens(total, &scope.totals) {
+        Amount::Exact(n) => count(n, "token", "tokens"),
+        Amount::AtLeast(n) => format!("at least {}", count(n, "token", "tokens")),
+        Amount::Unknown => "tokens unknown".to_owned(),
     };
-    if scope.totals.unreported > 0 {
-        let unreported = thousands(scope.totals.unreported);
-        text.push_str(&format!(" ({unreported} without reported usage)"));
-    }
-    text
+    let turns = count(scope.totals.turns, "turn", "turns");
+    let cost = match in_words(scope) {
+        words if words.starts_with("unknown") => format!("cost {words}"),
+        words => words,
+    };
+    format!("{turns}, {tokens}, {cost}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sessionlog_core::{Cost, Usage, UsageTotals};
+    use crate::render::usage::Model;
+    use sessionlog_core::{Cost, PicoUsd, Usage, UsageTotals};
 
-    fn scope(tokens: u64, unreported: u64) -> Scope {
+    /// Two turns with one model, of which `known` micro-USD are known to be what it cost.
+    fn scope(tokens: u64, unreported: u64, known: u128, complete: bool) -> Scope {
         let usage = Usage {
             input_tokens: tokens,
             ..Usage::default()
         };
+        let totals = UsageTotals {
+            usage,
+            turns: 2,
+            unreported,
+        };
+        let known = Cost {
+            input: PicoUsd(known * 1_000_000),
+            ..Cost::default()
+        };
+        let model = Model {
+            provider: None,
+            model: "m".to_owned(),
+            totals,
+            cost: complete.then_some(known),
+            known,
+            unpriced: false,
+            long_context: false,
+        };
         Scope {
-            totals: UsageTotals {
-                usage,
-                turns: 2,
-                unreported,
-            },
-            models: Vec::new(),
+            totals,
+            models: vec![model],
         }
     }
 
-    fn shown(branch: &Scope, file: &Scope) -> String {
+    fn shown(branch: &Scope, file: &Scope, wrap: bool) -> String {
         let sent = Sent {
             messages: 1,
             summary: true,
         };
-        let mut out = Vec::new();
-        write(&mut out, &sent, branch, file, &Styles::new(false), 20).unwrap();
+        let (mut out, styles) = (Vec::new(), Styles::new(false));
+        write(&mut out, &sent, branch, file, &styles, 40, wrap).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn the_file_is_told_if_it_is_more() {
-        let branch = scope(1_000, 0);
+        let branch = scope(1_000, 0, 0, true);
+        let rule = "─".repeat(40);
         assert_eq!(
-            shown(&branch, &branch),
-            "────────────────────\ncontext        a summary and 1 message\n\
-             active branch  2 turns, 1,000 tokens, 0 USD\n"
+            shown(&branch, &branch, false),
+            format!(
+                "{rule}\ncontext        a summary and 1 message\n\
+                 active branch  2 turns, 1,000 tokens, $0\n"
+            )
         );
-        let more = shown(&branch, &scope(1, 3));
+        let more = shown(&branch, &scope(1_000, 3, 30, false), false);
         assert!(
-            more.ends_with("whole file     2 turns, 1 token, ≥ 0 USD (3 without reported usage)\n"),
+            more.ends_with(
+                "whole file     2 turns, at least 1,000 tokens, at least $0.00003 (1 model unknown: m)\n"
+            ),
             "{more}"
         );
     }
 
     #[test]
-    fn an_unknown_price_is_told() {
-        let mut branch = scope(5, 0);
-        branch.models.push(crate::render::usage::Model {
-            provider: None,
-            model: "m".to_owned(),
-            totals: branch.totals,
-            cost: None,
-            long_context: false,
-        });
-        assert!(shown(&branch, &branch).contains("5 tokens, cost unknown, 0 USD of it known\n"));
-        branch.models[0].cost = Some(Cost {
-            input: PicoUsd(2_000_000_000_000),
-            ..Cost::default()
-        });
-        assert!(shown(&branch, &branch).contains("5 tokens, 2.0000 USD\n"));
+    fn what_is_unknown_is_told_in_words() {
+        let of = |scope: Scope| shown(&scope, &scope, false);
+        let nothing = of(scope(0, 1, 0, false));
+        assert!(
+            nothing.contains("2 turns, tokens unknown, cost unknown (1 model: m)\n"),
+            "{nothing}"
+        );
+        let unpriced = of(scope(5, 0, 0, false));
+        assert!(
+            unpriced.contains("2 turns, 5 tokens, cost unknown (1 model: m)\n"),
+            "{unpriced}"
+        );
+        assert!(of(scope(5, 0, 2_000_000, true)).contains("5 tokens, $2.0000\n"));
+        let mut long = scope(5, 0, 2_000_000, true);
+        long.models[0].long_context = true;
+        assert!(of(long).contains("at least $2.0000 (long requests may cost more)\n"));
+    }
+
+    #[test]
+    fn lines_keep_to_the_terminal() {
+        let long = scope(1_000, 3, 30, false);
+        let text = shown(&long, &long, true);
+        assert!(
+            text.ends_with(
+                "active branch  2 turns, at least 1,000\n               tokens, at least $0.00003\n               \
+                 (1 model unknown: m)\n"
+            ),
+            "{text}"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Columns that line up, by display width.
 
+use super::format::middle;
 use anstyle::Style;
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -48,14 +49,26 @@ impl<'t> Table<'t> {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// No line ends in white space.
-    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut widths = vec![0; self.sides.len()];
-        for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = cell.text.width().max(*width);
+    /// Cuts texts of the first column in their middle, so that the table takes `width` columns. What is wider without
+    /// them stays so: the other columns are never cut, and of a name `least` columns stay.
+    pub(crate) fn fit(&mut self, width: usize, least: usize) {
+        let others: usize = (1..self.sides.len()).map(|at| self.width(at) + GAP).sum();
+        let room = width.saturating_sub(others).max(least);
+        for cell in self.rows.iter_mut().filter_map(|row| row.first_mut()) {
+            if cell.text.width() > room {
+                cell.text = middle(&cell.text, room).into_owned().into();
             }
         }
+    }
+
+    fn width(&self, column: usize) -> usize {
+        let cells = self.rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.text.width()).max().unwrap_or(0)
+    }
+
+    /// No line ends in white space.
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let widths: Vec<usize> = (0..self.sides.len()).map(|at| self.width(at)).collect();
         for row in &self.rows {
             let mut owed = 0;
             for ((cell, width), side) in row.iter().zip(&widths).zip(&self.sides) {
@@ -95,6 +108,31 @@ mod tests {
         table.write(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text, "a         1  x\n漢字  1,000\n             y\nb\n");
+    }
+
+    #[test]
+    fn names_are_cut_and_numbers_are_not() {
+        let mut table = Table::new(&[Side::Left, Side::Right]);
+        table.row([
+            Cell::new("a-name-that-is-long", Style::new()),
+            Cell::new("12,345", Style::new()),
+        ]);
+        table.row([Cell::new("b", Style::new()), Cell::new("1", Style::new())]);
+        let shown = |table: &Table<'_>| {
+            let mut out = Vec::new();
+            table.write(&mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let whole = shown(&table);
+        table.fit(27, 4);
+        assert_eq!(shown(&table), whole);
+        table.fit(20, 4);
+        assert_eq!(
+            shown(&table),
+            "a-name…-long  12,345\nb                  1\n"
+        );
+        table.fit(3, 4);
+        assert_eq!(shown(&table), "a-…g  12,345\nb          1\n");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::Styles;
 use super::format::{self, Times};
-use sessionlog::sanitize;
+use sessionlog::{reader::Counts, sanitize};
 use sessionlog_core::Timestamp;
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -10,8 +10,8 @@ use std::io::{self, Write};
 /// Forks of forks are indented this many times; beyond that their level is told in numbers, so that the drawing of a
 /// million nested forks grows with their number only.
 const MAX_LEVELS: usize = 16;
-/// Columns left for the summary at least.
-const SUMMARY_WIDTH: usize = 24;
+/// Where fewer columns are left, no summary is shown.
+const SUMMARY_WIDTH: usize = 12;
 
 /// A stretch of entries without a fork: from a root or behind a fork point to the next fork point or the end.
 #[derive(Clone, Debug)]
@@ -20,10 +20,8 @@ pub(crate) struct Branch<'a> {
     pub(crate) tip: &'a str,
     /// The tip of the branch that it goes on from; `None` for a root.
     pub(crate) fork_point: Option<&'a str>,
-    /// Steps from the root to the tip.
-    pub(crate) depth: u64,
     /// Its entries.
-    pub(crate) entries: u64,
+    pub(crate) entries: Counts,
     /// The session's tip is on it.
     pub(crate) active: bool,
     /// What its last message says.
@@ -110,7 +108,7 @@ fn one(
         ..
     } = styles;
     let tip = sanitize::field(branch.tip);
-    let entries = format::count(branch.entries, "entry", "entries");
+    let entries = format::entries(&branch.entries);
     let time = branch
         .timestamp
         .map_or("?".to_owned(), |time| times.age(time));
@@ -119,10 +117,7 @@ fn one(
     } else {
         (" ", plain, heading, "")
     };
-    let facts = format!(
-        "{entries}, depth {}, {time}",
-        format::thousands(branch.depth)
-    );
+    let facts = format!("{entries}, {time}");
     write!(
         out,
         "{mark_style}{mark}{mark_style:#} {dim}{lines}{dim:#}{name}{tip}{active}{name:#}  {dim}{facts}{dim:#}"
@@ -132,10 +127,8 @@ fn one(
         .iter()
         .sum::<usize>()
         + 6;
-    let summary = sanitize::single_line(
-        branch.summary,
-        width.saturating_sub(used).max(SUMMARY_WIDTH),
-    );
+    let room = Some(width.saturating_sub(used)).filter(|room| *room >= SUMMARY_WIDTH);
+    let summary = sanitize::single_line(branch.summary, room.unwrap_or(0));
     if summary.is_empty() {
         writeln!(out)
     } else {
@@ -148,12 +141,14 @@ mod tests {
     use super::*;
     use jiff::tz::TimeZone;
 
-    fn branch<'a>(tip: &'a str, fork_point: Option<&'a str>, depth: u64) -> Branch<'a> {
+    fn branch<'a>(tip: &'a str, fork_point: Option<&'a str>) -> Branch<'a> {
         Branch {
             tip,
             fork_point,
-            depth,
-            entries: 2,
+            entries: Counts {
+                messages: 2,
+                ..Counts::default()
+            },
             active: false,
             summary: "",
             timestamp: Timestamp::parse("2026-05-22T11:55:00Z"),
@@ -175,7 +170,7 @@ mod tests {
         let text = drawn(branches);
         let names = text
             .lines()
-            .filter_map(|line| line.split("  2 entries").next());
+            .filter_map(|line| line.split("  2 messages").next());
         names.collect::<Vec<_>>().join("\n")
     }
 
@@ -183,35 +178,53 @@ mod tests {
     fn a_branch_is_a_line() {
         let branches = [
             Branch {
-                entries: 1,
+                entries: Counts {
+                    messages: 1,
+                    compactions: 1,
+                    ..Counts::default()
+                },
                 timestamp: None,
-                ..branch("msg-1", None, 0)
+                ..branch("msg-1", None)
             },
             Branch {
                 active: true,
                 summary: "Use a\nbigger\x1b[1m hammer, please",
-                ..branch("msg-3", Some("msg-1"), 2_000)
+                ..branch("msg-3", Some("msg-1"))
             },
         ];
         assert_eq!(
             drawn(&branches),
-            "  msg-1  1 entry, depth 0, ?\n\
-             * └─ msg-3 (active)  2 entries, depth 2,000, 5 min ago  Use a bigger␛[1m hammer…\n"
+            "  msg-1  1 message, 1 compaction, ?\n\
+             * └─ msg-3 (active)  2 messages, 5 min ago  Use a bigger␛[1…\n"
         );
+    }
+
+    #[test]
+    fn a_summary_has_the_room_that_is_left() {
+        let long = "word ".repeat(30);
+        for (tip, shown) in [("m", true), ("a-name-that-leaves-little", false)] {
+            let one = Branch {
+                summary: &long,
+                ..branch(tip, None)
+            };
+            let text = drawn(&[one]);
+            assert_eq!(text.contains("  word"), shown, "{text}");
+            assert!(text.trim_end().chars().count() <= 60, "{text}");
+        }
     }
 
     #[test]
     fn forks_hang_below_their_fork_point() {
         let branches = [
-            branch("r", None, 1),
-            branch("a", Some("r"), 3),
-            branch("a1", Some("a"), 5),
-            branch("a2", Some("a"), 5),
-            branch("b", Some("r"), 3),
-            branch("b1", Some("b"), 5),
-            branch("c", Some("r"), 3),
-            branch("other", None, 1),
-            branch("o1", Some("other"), 3),
+            branch("r", None),
+            branch("a", Some("r")),
+            branch("a1", Some("a")),
+            branch("a2", Some("a")),
+            branch("b", Some("r")),
+            branch("b1", Some("b")),
+            branch("c", Some("r")),
+            branch("other", None),
+            branch("o1", Some("other")),
         ];
         assert_eq!(
             shape(&branches),
@@ -229,12 +242,12 @@ mod tests {
     #[test]
     fn strange_fork_points_lose_no_branch() {
         let branches = [
-            branch("a", Some("later"), 1),
-            branch("later", None, 1),
-            branch("x", None, 1),
-            branch("x", Some("x"), 3),
-            branch("y", Some("x"), 5),
-            branch("self", Some("self"), 0),
+            branch("a", Some("later")),
+            branch("later", None),
+            branch("x", None),
+            branch("x", Some("x")),
+            branch("y", Some("x")),
+            branch("self", Some("self")),
         ];
         assert_eq!(
             shape(&branches),
@@ -248,7 +261,7 @@ mod tests {
         let branches: Vec<_> = ids
             .iter()
             .enumerate()
-            .map(|(n, id)| branch(id, n.checked_sub(1).map(|n| ids[n].as_str()), 0))
+            .map(|(n, id)| branch(id, n.checked_sub(1).map(|n| ids[n].as_str())))
             .collect();
         let text = drawn(&branches);
         assert_eq!(text.lines().count(), branches.len());

@@ -3,6 +3,7 @@
 use super::Styles;
 use super::format::{self, thousands};
 use super::table::{Cell, Side, Table};
+use super::wrap;
 use sessionlog::sanitize;
 use sessionlog_core::{Cost, PicoUsd, UsageTotals};
 use std::io::{self, Write};
@@ -22,47 +23,88 @@ pub(crate) struct Model {
     pub(crate) provider: Option<String>,
     pub(crate) model: String,
     pub(crate) totals: UsageTotals,
-    /// `None`: a tier that was used has no known price.
+    /// `None`: a price is unknown, or what an answer used.
     pub(crate) cost: Option<Cost>,
-    /// A long request had a higher price than was counted, so that `cost` is a lower bound.
+    /// What is known of the cost.
+    pub(crate) known: Cost,
+    /// A price is unknown.
+    pub(crate) unpriced: bool,
+    /// A long request had a higher price than was counted, so that the cost is a lower bound.
     pub(crate) long_context: bool,
 }
 
+/// Columns of a name in a sentence.
+const NAME_WIDTH: usize = 40;
+/// Columns of a name in a table at least.
+const LEAST_NAME: usize = 12;
+/// Names in a sentence at most.
+const MAX_NAMES: usize = 3;
+
+/// A number that may not be the whole of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Amount<T> {
+    /// All of it.
+    Exact(T),
+    /// This much, and perhaps more.
+    AtLeast(T),
+    /// Nothing is known.
+    Unknown,
+}
+
 impl Scope {
-    /// What it cost; `None` if that is unknown of any model.
-    pub(crate) fn cost(&self) -> Option<Cost> {
-        let costs = self.models.iter().map(|model| model.cost);
-        costs.sum_known()
+    /// What it cost.
+    pub(super) fn cost(&self) -> Amount<PicoUsd> {
+        self.tier(Cost::total)
     }
 
-    pub(super) fn is_lower_bound(&self) -> bool {
-        !self.totals.is_complete() || self.models.iter().any(|model| model.long_context)
+    fn tier(&self, tier: impl Fn(&Cost) -> PicoUsd) -> Amount<PicoUsd> {
+        let known: PicoUsd = self.models.iter().map(|model| tier(&model.known)).sum();
+        let complete = self.models.iter().all(|model| model.cost.is_some());
+        let exact = complete && !self.models.iter().any(|model| model.long_context);
+        amount(known, exact, complete)
     }
-}
 
-trait SumKnown {
-    fn sum_known(self) -> Option<Cost>;
-}
-
-impl<I: Iterator<Item = Option<Cost>>> SumKnown for I {
-    fn sum_known(mut self) -> Option<Cost> {
-        self.try_fold(Cost::default(), |sum, cost| {
-            Some(sum.saturating_add(&cost?))
-        })
+    /// The models whose cost is not known.
+    fn unknown(&self) -> impl Iterator<Item = &Model> {
+        self.models.iter().filter(|model| model.cost.is_none())
     }
 }
 
-/// Writes the table, the models, and what is not known.
+/// Nothing of an incomplete sum is known when it is zero.
+fn amount<T: Default + PartialEq>(known: T, exact: bool, complete: bool) -> Amount<T> {
+    match (exact, complete) {
+        (true, _) => Amount::Exact(known),
+        (false, false) if known == T::default() => Amount::Unknown,
+        _ => Amount::AtLeast(known),
+    }
+}
+
+/// Tokens of some messages: how many used them is known of `totals`.
+pub(super) fn tokens(tokens: u64, totals: &UsageTotals) -> Amount<u64> {
+    amount(tokens, totals.is_complete(), totals.is_complete())
+}
+
+/// Writes the table, the models, and what is not known; `width` are the columns of a terminal, if it is one.
 pub(crate) fn write(
     out: &mut dyn Write,
     branch: &Scope,
     file: &Scope,
     styles: &Styles,
+    width: Option<usize>,
 ) -> io::Result<()> {
-    sums(branch, file, styles).write(out)?;
-    writeln!(out)?;
-    models(branch, file, styles).write(out)?;
-    remarks(out, branch, file, styles)
+    for (at, mut table) in [sums(branch, file, styles), models(branch, file, styles)]
+        .into_iter()
+        .enumerate()
+    {
+        if at > 0 {
+            writeln!(out)?;
+        }
+        if let Some(width) = width {
+            table.fit(width, LEAST_NAME);
+        }
+        table.write(out)?;
+    }
+    remarks(out, branch, file, styles, width.unwrap_or(usize::MAX))
 }
 
 fn sums(branch: &Scope, file: &Scope, s: &Styles) -> Table<'static> {
@@ -82,11 +124,18 @@ fn sums(branch: &Scope, file: &Scope, s: &Styles) -> Table<'static> {
                    cost: Option<fn(&Cost) -> PicoUsd>| {
         let mut cells = vec![Cell::new(name, style)];
         for scope in [branch, file] {
-            let tokens = tokens(&scope.totals).map_or("?".to_owned(), thousands);
-            let cost = cost.map_or(String::new(), |tier| {
-                usd(scope.cost().map(|cost| tier(&cost)), scope.is_lower_bound())
+            let used = tokens(&scope.totals).map(|used| match name {
+                "turns" => Amount::Exact(used),
+                _ => self::tokens(used, &scope.totals),
             });
-            cells.extend([Cell::new(tokens, style), Cell::new(cost, style)]);
+            let cost = cost.map(|tier| match used {
+                // What was not used costs nothing, at any price.
+                Some(Amount::Exact(0)) => Amount::Exact(PicoUsd(0)),
+                _ => scope.tier(tier),
+            });
+            let used = used.map_or("?".to_owned(), count);
+            let cost = cost.map_or(String::new(), usd);
+            cells.extend([Cell::new(used, style), Cell::new(cost, style)]);
         }
         table.row(cells);
     };
@@ -165,8 +214,8 @@ fn models<'t>(branch: &'t Scope, file: &'t Scope, s: &Styles) -> Table<'t> {
             let (tokens, cost) = match scope {
                 None => (String::new(), String::new()),
                 Some(of) => (
-                    thousands(of.totals.usage.total_tokens()),
-                    usd(of.cost.map(|cost| cost.total()), of.is_lower_bound()),
+                    count(tokens(of.totals.usage.total_tokens(), &of.totals)),
+                    usd(of.cost()),
                 ),
             };
             cells.extend([Cell::new(tokens, s.plain), Cell::new(cost, s.plain)]);
@@ -176,44 +225,65 @@ fn models<'t>(branch: &'t Scope, file: &'t Scope, s: &Styles) -> Table<'t> {
     table
 }
 
-fn remarks(out: &mut dyn Write, branch: &Scope, file: &Scope, s: &Styles) -> io::Result<()> {
-    let warn = s.warn;
-    let unpriced: Vec<&Model> = file.models.iter().filter(|m| m.cost.is_none()).collect();
+fn remarks(
+    out: &mut dyn Write,
+    branch: &Scope,
+    file: &Scope,
+    s: &Styles,
+    width: usize,
+) -> io::Result<()> {
+    let mut remark = |lead: &str, rest: String| remark(out, lead, &rest, s, width);
+    let names = |picked: fn(&&Model) -> bool, width: usize| {
+        let names = file.models.iter().filter(picked).map(Model::name);
+        let names: Vec<_> = names
+            .map(|name| format::middle(&name, width).into_owned())
+            .collect();
+        names.join(", ")
+    };
+    // Whole: a list of prices has to name them so.
+    let unpriced = names(|model| model.unpriced, usize::MAX);
     if !unpriced.is_empty() {
-        let names: Vec<String> = unpriced.iter().map(|model| model.name()).collect();
-        let names = names.join(", ");
-        writeln!(out)?;
-        writeln!(
-            out,
-            "{warn}No price is known{warn:#} for {names}. --prices FILE can give one."
-        )?;
-        for (scope, what) in [(branch, "active branch"), (file, "file")] {
-            let known: PicoUsd = scope
-                .models
-                .iter()
-                .filter_map(|m| m.cost)
-                .map(|c| c.total())
-                .sum();
-            if scope.cost().is_none() {
-                let known = usd(Some(known), scope.is_lower_bound());
-                writeln!(out, "What is known of the {what} cost {known} USD.")?;
-            }
-        }
+        let rest = format!(" for {unpriced}. --prices FILE can give one.");
+        remark("\nNo price is known", rest)?;
     }
     if !file.totals.is_complete() {
         let answers = format::count(file.totals.unreported, "answer", "answers");
-        writeln!(out)?;
-        writeln!(
-            out,
-            "{warn}{answers}{warn:#} in the file did not report usage: sums are lower bounds."
-        )?;
+        let silent = names(|model| !model.totals.is_complete(), NAME_WIDTH);
+        let rest = format!(
+            " in the file did not report usage ({silent}): what they used and cost is unknown."
+        );
+        remark(&format!("\n{answers}"), rest)?;
     }
     if file.models.iter().any(|model| model.long_context) {
-        writeln!(out)?;
-        writeln!(
-            out,
-            "{warn}Long requests{warn:#} may have had a higher price than was counted."
+        let rest = " may have had a higher price than was counted.".to_owned();
+        remark("\nLong requests", rest)?;
+    }
+    if [branch, file]
+        .iter()
+        .any(|scope| scope.unknown().next().is_some())
+    {
+        remark(
+            "",
+            format!("\nCost of the active branch: {}.", in_words(branch)),
         )?;
+        remark("", format!("Cost of the whole file: {}.", in_words(file)))?;
+    }
+    Ok(())
+}
+
+/// A sentence, broken between words; what it begins with stands out.
+fn remark(out: &mut dyn Write, lead: &str, rest: &str, s: &Styles, width: usize) -> io::Result<()> {
+    let warn = s.warn;
+    let text = format!("{lead}{rest}");
+    let lead = lead.trim_start();
+    if text.starts_with('\n') {
+        writeln!(out)?;
+    }
+    for (at, piece) in wrap::pieces(text.trim_start(), width).enumerate() {
+        match piece.strip_prefix(lead).filter(|_| at == 0) {
+            Some(rest) => writeln!(out, "{warn}{lead}{warn:#}{rest}")?,
+            None => writeln!(out, "{piece}")?,
+        }
     }
     Ok(())
 }
@@ -231,24 +301,62 @@ impl Model {
         (&self.provider, &self.model) == (&other.provider, &other.model)
     }
 
-    fn is_lower_bound(&self) -> bool {
-        !self.totals.is_complete() || self.long_context
+    fn cost(&self) -> Amount<PicoUsd> {
+        let complete = self.cost.is_some();
+        amount(self.known.total(), complete && !self.long_context, complete)
+    }
+}
+
+/// A count in a table.
+fn count(amount: Amount<u64>) -> String {
+    match amount {
+        Amount::Exact(n) => thousands(n),
+        Amount::AtLeast(n) => format!("≥ {}", thousands(n)),
+        Amount::Unknown => "unknown".to_owned(),
+    }
+}
+
+/// An amount of money in a table.
+fn usd(amount: Amount<PicoUsd>) -> String {
+    match amount {
+        Amount::Exact(PicoUsd(0)) => "0".to_owned(),
+        Amount::Exact(cost) if cost < SHOWN => "< 0.0001".to_owned(),
+        Amount::Exact(cost) => format!("{cost:.4}"),
+        Amount::AtLeast(cost) => format!("≥ {}", bound(cost)),
+        Amount::Unknown => "unknown".to_owned(),
+    }
+}
+
+/// What a scope cost, in words: `$0.1803`, `at least $0.0030 (1 model unknown: a/b)`, `unknown (1 model: a/b)`.
+pub(super) fn in_words(scope: &Scope) -> String {
+    let names: Vec<String> = scope.unknown().map(Model::name).collect();
+    let models = format::count(names.len() as u64, "model", "models");
+    let listed: Vec<_> = names
+        .iter()
+        .take(MAX_NAMES)
+        .map(|name| format::middle(name, NAME_WIDTH))
+        .collect();
+    let more = if names.len() > MAX_NAMES { ", …" } else { "" };
+    let listed = format!("{}{more}", listed.join(", "));
+    match scope.cost() {
+        Amount::Unknown => format!("unknown ({models}: {listed})"),
+        Amount::AtLeast(cost) if names.is_empty() => {
+            format!("at least ${} (long requests may cost more)", bound(cost))
+        }
+        Amount::AtLeast(cost) => format!("at least ${} ({models} unknown: {listed})", bound(cost)),
+        Amount::Exact(cost) if cost != PicoUsd(0) && cost < SHOWN => "less than $0.0001".to_owned(),
+        exact => format!("${}", usd(exact)),
     }
 }
 
 /// Four places: a hundredth of a cent. Less than that is not nothing.
-pub(super) fn usd(cost: Option<PicoUsd>, lower_bound: bool) -> String {
-    const SHOWN: PicoUsd = PicoUsd(100_000_000);
-    let mark = if lower_bound { "≥ " } else { "" };
+const SHOWN: PicoUsd = PicoUsd(100_000_000);
+
+/// A lower bound is rounded down: half up would make a bound of something that is less.
+fn bound(cost: PicoUsd) -> String {
     match cost {
-        None => "unknown".to_owned(),
-        Some(PicoUsd(0)) => format!("{mark}0"),
-        Some(cost) if cost < SHOWN && !lower_bound => "< 0.0001".to_owned(),
-        // Half up would make a bound of something that is less.
-        Some(PicoUsd(cost)) if lower_bound => {
-            format!("≥ {:.4}", PicoUsd(cost - cost % SHOWN.0))
-        }
-        Some(cost) => format!("{cost:.4}"),
+        PicoUsd(all) if cost >= SHOWN => format!("{:.4}", PicoUsd(all - all % SHOWN.0)),
+        tiny => tiny.to_string(),
     }
 }
 

@@ -19,6 +19,8 @@ fn model(name: &str, usage: Usage, price: Price) -> Model {
             ..UsageTotals::default()
         },
         cost: price.cost(&usage),
+        known: price.cost(&usage).unwrap_or_default(),
+        unpriced: price.cost(&usage).is_none(),
         long_context: false,
     }
 }
@@ -36,7 +38,14 @@ fn scope(turns: u64, models: Vec<Model>) -> Scope {
 
 fn shown(branch: &Scope, file: &Scope) -> String {
     let mut out = Vec::new();
-    write(&mut out, branch, file, &Styles::new(false)).unwrap();
+    write(&mut out, branch, file, &Styles::new(false), None).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// As a terminal of so many columns shows it.
+fn shown_in(width: usize, scope: &Scope) -> String {
+    let mut out = Vec::new();
+    write(&mut out, scope, scope, &Styles::new(false), Some(width)).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -89,52 +98,119 @@ fn an_unknown_price_is_no_zero() {
     let local = model("ollama/evil\x1b[2J", usage(7, 7), Price::default());
     let branch = scope(1, vec![known.clone()]);
     let file = scope(2, vec![known, local]);
-    assert_eq!(file.cost(), None);
     let text = shown(&branch, &file);
-    let total = text.lines().find(|line| line.starts_with("total")).unwrap();
+    let row = |name: &str| -> Vec<&str> {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().collect()
+    };
     assert_eq!(
-        total.split_whitespace().collect::<Vec<_>>(),
-        ["total", "1,000", "0.0030", "1,014", "unknown"]
+        row("total"),
+        ["total", "1,000", "0.0030", "1,014", "≥", "0.0030"]
     );
+    // Nobody knows what the output cost; nothing was read from a cache, and that costs nothing.
+    assert_eq!(row("output"), ["output", "0", "0", "7", "unknown"]);
+    assert_eq!(row("cache read"), ["cache", "read", "0", "0", "0", "0"]);
+    assert_eq!(row("ollama"), ["ollama/evil␛[2J", "14", "unknown"]);
     assert!(text.contains("No price is known for ollama/evil␛[2J. --prices FILE can give one.\n"));
-    assert!(text.contains("What is known of the file cost 0.0030 USD.\n"));
-    assert!(!text.contains("What is known of the active branch"));
+    assert!(text.ends_with(
+        "\nCost of the active branch: $0.0030.\n\
+         Cost of the whole file: at least $0.0030 (1 model unknown: ollama/evil␛[2J).\n"
+    ));
     assert!(!text.contains('\x1b'));
 }
 
 #[test]
-fn unreported_usage_makes_bounds() {
-    let mut branch = scope(1, vec![model("a/b", usage(1_000, 0), PRICE)]);
-    let file = branch.clone();
-    assert!(!shown(&branch, &file).contains("lower bounds"));
-    branch.totals.add_unreported();
-    branch.models[0].totals.add_unreported();
-    let text = shown(&branch, &branch);
-    assert!(text.contains("1 answer in the file did not report usage: sums are lower bounds.\n"));
+fn unreported_usage_is_unknown() {
+    let known = scope(1, vec![model("a/b", usage(1_000, 0), PRICE)]);
+    assert!(!shown(&known, &known).contains("nknown"));
+    let silent = |mut scope: Scope| {
+        scope.totals.add_unreported();
+        scope.models[0].totals.add_unreported();
+        scope.models[0].cost = None;
+        scope
+    };
+    let part = silent(known.clone());
+    let text = shown(&part, &part);
+    assert!(
+        text.contains(
+            "1 answer in the file did not report usage (a/b): what they used and cost is unknown.\n"
+        ),
+        "{text}"
+    );
+    assert_eq!(text.matches("≥ 1,000").count(), 6, "{text}");
     assert_eq!(text.matches("≥ 0.0030").count(), 6, "{text}");
+    assert!(text.contains("Cost of the active branch: at least $0.0030 (1 model unknown: a/b).\n"));
+    // Nothing at all is known.
+    let none = silent(scope(1, vec![model("a/b", Usage::default(), PRICE)]));
+    let text = shown(&none, &none);
+    assert!(
+        text.contains("Cost of the whole file: unknown (1 model: a/b).\n"),
+        "{text}"
+    );
+    let total = text.lines().find(|line| line.starts_with("total")).unwrap();
+    assert_eq!(
+        total.split_whitespace().skip(1).collect::<Vec<_>>(),
+        ["unknown"; 4]
+    );
 
-    let mut long = file.clone();
+    let mut long = known;
     long.models[0].long_context = true;
     assert!(shown(&long, &long).contains("Long requests may have had a higher price"));
     assert!(shown(&long, &long).contains("≥ 0.0030"));
 }
 
 #[test]
-fn amounts() {
-    let cases = [
-        (0, false, "0"),
-        (1, false, "< 0.0001"),
-        (99_999_999, false, "< 0.0001"),
-        (100_000_000, false, "0.0001"),
-        (150_000_000, false, "0.0002"),
-        (150_000_000, true, "≥ 0.0001"),
-        (1, true, "≥ 0.0000"),
-        (12_345_600_000_000, false, "12.3456"),
-    ];
-    for (amount, bound, text) in cases {
-        assert_eq!(usd(Some(PicoUsd(amount)), bound), text);
+fn a_table_fits_its_terminal() {
+    let most = usage(1_234_567_890, 987_654_321);
+    let long = format!(
+        "provider-of-models/{}-20260101",
+        "a-very-long-name".repeat(10)
+    );
+    let all = scope(
+        3,
+        vec![
+            model(&long, most, PRICE),
+            model("a/b", most, Price::default()),
+        ],
+    );
+    for width in [80, 100, 120] {
+        let text = shown_in(width, &all);
+        for line in text.lines() {
+            let broken = !line.contains(&long);
+            assert!(!broken || line.chars().count() <= width, "{width}: {line}");
+        }
+        let row = text
+            .lines()
+            .find(|line| line.starts_with("provider-of"))
+            .unwrap();
+        assert!(row.contains("…") && row.contains("20260101  "), "{row}");
+        assert_eq!(row.matches("2,222,222,211").count(), 2, "{row}");
     }
-    assert_eq!(usd(None, false), "unknown");
+    assert!(shown(&all, &all).contains(&format!("\n{long}  ")));
+}
+
+#[test]
+fn amounts() {
+    use Amount::{AtLeast, Exact, Unknown};
+    let cases = [
+        (Exact(0), "0"),
+        (Exact(1), "< 0.0001"),
+        (Exact(99_999_999), "< 0.0001"),
+        (Exact(100_000_000), "0.0001"),
+        (Exact(150_000_000), "0.0002"),
+        (AtLeast(150_000_000), "≥ 0.0001"),
+        (AtLeast(1), "≥ 0.000000000001"),
+        (Exact(12_345_600_000_000), "12.3456"),
+        (Unknown, "unknown"),
+    ];
+    for (amount, text) in cases {
+        let amount = match amount {
+            Exact(n) => Exact(PicoUsd(n)),
+            AtLeast(n) => AtLeast(PicoUsd(n)),
+            Unknown => Unknown,
+        };
+        assert_eq!(usd(amount), text);
+    }
 }
 
 #[test]
@@ -154,4 +230,6 @@ fn the_largest_numbers_fit() {
     let text = shown(&all, &all);
     assert!(text.contains("18,446,744,073,709,551,615"));
     assert!(text.contains("  of it for 1 h"));
+    // Where not even they fit, numbers stay whole all the same.
+    assert!(shown_in(40, &all).contains("18,446,744,073,709,551,615"));
 }

@@ -1,19 +1,12 @@
 //! What a journal holds in memory.
 
 use crate::{
-    compaction::{Cut, Window, estimate_tokens},
+    compaction::{Cut, estimate_tokens},
     id::{EntryId, Sequence},
     record::{Record, Role, Totals},
     replay::Head,
     usage::UsageTotals,
 };
-
-/// The books, and the window of the newest messages.
-#[derive(Clone, Debug, Default)]
-pub(super) struct State<const N: usize> {
-    pub(super) books: Books,
-    pub(super) window: Window<N>,
-}
 
 /// Everything that a checkpoint restores.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +33,15 @@ pub(super) struct Books {
 }
 
 impl Books {
+    /// Those of an empty log with this header.
+    pub(super) fn new(head: Head) -> Self {
+        Books {
+            leaves: head.ours,
+            head,
+            ..Books::default()
+        }
+    }
+
     /// Tokens of the context.
     pub(super) fn context_tokens(&self) -> u64 {
         match self.reported {
@@ -91,45 +93,30 @@ impl Books {
         self.watermark = log.watermark;
         self.leaves = true;
     }
-}
 
-impl<const N: usize> State<N> {
-    pub(super) fn new(head: Head) -> Self {
-        State {
-            books: Books {
-                leaves: head.ours,
-                head,
-                ..Books::default()
-            },
-            window: Window::default(),
-        }
-    }
-
-    /// Takes in a message that was written at offset `start`.
-    pub(super) fn append(&mut self, record: &Record, id: &EntryId, start: u64, sequence: Sequence) {
-        let books = &mut self.books;
+    /// Takes in a message that was written.
+    pub(super) fn append(&mut self, record: &Record, id: &EntryId, sequence: Sequence) {
         let message = &record.message;
-        record.add_usage_to(&mut books.branch);
-        record.add_usage_to(&mut books.spent);
-        books.spent.turns = 0;
-        books.tip = Some(id.clone());
-        books.sequence = sequence;
-        books.unmarked = true;
+        record.add_usage_to(&mut self.branch);
+        record.add_usage_to(&mut self.spent);
+        self.spent.turns = 0;
+        self.tip = Some(id.clone());
+        self.sequence = sequence;
+        self.unmarked = true;
         let tokens = estimate_tokens(message.text_len);
-        books.messages = books.messages.saturating_add(1);
-        books.message_tokens = books.message_tokens.saturating_add(tokens);
+        self.messages = self.messages.saturating_add(1);
+        self.message_tokens = self.message_tokens.saturating_add(tokens);
         if message.role == Role::Assistant
             && let Some(usage) = &message.usage
         {
-            books.reported = Some((usage.total_tokens(), 0));
-        } else if let Some((_, since)) = &mut books.reported {
+            self.reported = Some((usage.total_tokens(), 0));
+        } else if let Some((_, since)) = &mut self.reported {
             *since = since.saturating_add(tokens);
         }
-        self.window.push(message, start);
     }
 
     /// A leaf is due at the end of the turn (F27).
     pub(super) fn wants_leaf(&self) -> bool {
-        self.books.unmarked && self.books.leaves
+        self.unmarked && self.leaves
     }
 }
