@@ -76,6 +76,37 @@ pub enum Error {
         /// What it is instead.
         reason: String,
     },
+    /// No flash image is there, or none can be made so.
+    #[error("{}: not a flash image: {reason}", path.display())]
+    NotAnImage {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// An image was to be written to.
+    #[error(
+        "{}: this is a flash image, which only its device goes on with; `sessionlog flash export` makes a session's file of it, and `sessionlog fork` a session in the store",
+        path.display()
+    )]
+    ReadOnlyImage {
+        /// The image.
+        path: PathBuf,
+    },
+    /// There is a file where an image was to be made.
+    #[error("{}: there is a file already; choose another name", path.display())]
+    ImageExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No session of an image bears this number or id.
+    #[error("{}: no session {spec} is in this image; `sessionlog flash ls` lists them", path.display())]
+    NoSuchFlashSession {
+        /// The image.
+        path: PathBuf,
+        /// What was asked for.
+        spec: String,
+    },
     /// A session of a format that this version does not know.
     #[error(
         "{}: the session has format version {}, and only version 1 is known; a newer sessionlog may read it",

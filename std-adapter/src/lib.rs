@@ -8,6 +8,7 @@
 //! - [`SessionLog`]: a session, read whole: its tip, branch, context, sums and damage.
 //! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
 //! - [`verify()`]: is a session whole? [`repair()`]: makes it so. [`fork()`]: a branch as a session of its own.
+//! - [`flash`]: images of a device's flash.
 //! - [`pricing`]: what a model costs.
 //! - [`sanitize`]: text from a session made safe to show.
 
@@ -16,6 +17,7 @@ pub mod coordinator;
 mod copy;
 mod error;
 mod files;
+pub mod flash;
 pub mod fork;
 pub mod header;
 pub mod io;
@@ -36,6 +38,7 @@ pub mod verify;
 pub use clock::SystemClock;
 pub use coordinator::SessionCoordinator;
 pub use error::Error;
+pub use flash::FlashImage;
 pub use fork::fork;
 pub use header::{HeaderFault, HeaderInfo};
 pub use io::FileStorage;

@@ -5,7 +5,8 @@ mod extract;
 pub use extract::SUMMARY_BYTES;
 
 use crate::{
-    Error, FileStorage, HeaderInfo, SessionStore, SystemClock, WriterLock, lock::open_for_writing,
+    Error, FileStorage, HeaderInfo, SessionStore, SystemClock, WriterLock, flash,
+    lock::open_for_writing,
 };
 use extract::Extract;
 use serde_json::value::RawValue;
@@ -134,6 +135,9 @@ impl Session {
         let storage = FileStorage::new(file).map_err(Error::io(path, "open"))?;
         let opened = Journal::open(storage, SystemClock::new(), options, &mut window);
         let (mut journal, resumed) = opened.map_err(|e| Error::journal(path, e))?;
+        if journal.head().extent.is_none() {
+            flash::refuse_image(path, journal.storage().file())?;
+        }
         let id = match journal.head().extent {
             Some(extent) => read(journal.storage(), extent)
                 .ok()

@@ -1,11 +1,11 @@
 //! The flash log without accidents: a journal on it, what things cost, and every size of word.
 
 use embedded_io::{Read, Seek, SeekFrom, Write};
-use sessionlog_core::{Clock, Timestamp};
 use sessionlog_core::compaction::{Keep, Reason};
 use sessionlog_core::flash::{Error, FlashLog, Geometry, Options, Policy, Wear};
 use sessionlog_core::journal::{self, Journal, Storage};
 use sessionlog_core::record::{Header, Verbatim};
+use sessionlog_core::{Clock, Timestamp};
 use sessionlog_tests::sim::flash::{Chip, Flash, Random};
 
 const BLOCK: u32 = 4096;
@@ -68,7 +68,9 @@ fn header() -> Header<'static> {
 }
 
 fn say(n: usize) -> String {
-    format!(r#"{{"role":"user","content":[{{"type":"text","text":"question {n}, and what follows from it"}}]}}"#)
+    format!(
+        r#"{{"role":"user","content":[{{"type":"text","text":"question {n}, and what follows from it"}}]}}"#
+    )
 }
 
 #[derive(Default)]
@@ -97,21 +99,33 @@ fn a_journal_lives_on_flash() {
             let plan = log
                 .plan(Reason::Manual, Keep::LastMessages(3), &mut window)
                 .expect("a plan");
-            log.commit(&plan, "what was said before").expect("room is left");
+            log.commit(&plan, "what was said before")
+                .expect("room is left");
             let keep = log.keep_from(&mut window).expect("read");
             reclaimed += log.storage().reclaim(keep).expect("read");
         }
-        log.append(&Verbatim(say(n).as_bytes())).expect("room is left");
+        log.append(&Verbatim(say(n).as_bytes()))
+            .expect("room is left");
         log.end_turn().expect("room is left");
         if n % 50 == 7 {
-            let before = (log.tip().cloned(), log.context_messages(), log.totals(), log.len());
+            let before = (
+                log.tip().cloned(),
+                log.context_messages(),
+                log.totals(),
+                log.len(),
+            );
             drop(log);
             let storage = mounted(&flash, BLOCK);
             let (opened, resumed) =
                 Journal::open(storage, Ticks::default(), options, &mut window).expect("resumed");
             log = opened;
             assert!(!resumed.headless && resumed.notes.health.is_clean());
-            let after = (log.tip().cloned(), log.context_messages(), log.totals(), log.len());
+            let after = (
+                log.tip().cloned(),
+                log.context_messages(),
+                log.totals(),
+                log.len(),
+            );
             assert_eq!(before, after);
             // What was reclaimed becomes lasting with the next block only.
             let keep = log.keep_from(&mut window).expect("read");
@@ -122,5 +136,6 @@ fn a_journal_lives_on_flash() {
     let text = String::from_utf8(all(log.storage())).expect("text");
     let first = text.lines().next().expect("a header");
     assert!(first.contains(r#","reclaimed":true,"crc":""#), "{first}");
-    sessionlog_core::record::RecordScanner::scan(first.as_bytes(), Default::default()).expect("valid");
+    sessionlog_core::record::RecordScanner::scan(first.as_bytes(), Default::default())
+        .expect("valid");
 }

@@ -26,7 +26,12 @@ fn workloads() -> Vec<Workload> {
     let repeat = |ops: &[Op], times: usize| ops.repeat(times);
     vec![
         workload("append", 8, stop, repeat(&[Write(90), Sync], 9)),
-        workload("turns", 8, stop, repeat(&[Write(60), Write(150), Write(20), Sync], 5)),
+        workload(
+            "turns",
+            8,
+            stop,
+            repeat(&[Write(60), Write(150), Write(20), Sync], 5),
+        ),
         workload(
             "records of every length",
             10,
@@ -40,40 +45,108 @@ fn workloads() -> Vec<Workload> {
             "reclaim and wrap around",
             5,
             stop,
-            repeat(&[Write(200), Sync, Write(120), Sync, Write(150), Sync, Reclaim(2)], 6),
+            repeat(
+                &[
+                    Write(200),
+                    Sync,
+                    Write(120),
+                    Sync,
+                    Write(150),
+                    Sync,
+                    Reclaim(2),
+                ],
+                6,
+            ),
         ),
         workload(
             "full",
             4,
             stop,
-            [repeat(&[Write(180), Sync], 9), vec![Reclaim(1)], repeat(&[Write(180), Sync], 5)].concat(),
+            [
+                repeat(&[Write(180), Sync], 9),
+                vec![Reclaim(1)],
+                repeat(&[Write(180), Sync], 5),
+            ]
+            .concat(),
         ),
         workload(
             "a long record that is full",
             5,
             stop,
-            vec![Write(300), Sync, Write(200), Sync, Write(5000), Reclaim(1), Write(400), Sync, Write(600), Sync],
+            vec![
+                Write(300),
+                Sync,
+                Write(200),
+                Sync,
+                Write(5000),
+                Reclaim(1),
+                Write(400),
+                Sync,
+                Write(600),
+                Sync,
+            ],
         ),
-        workload("remounts", 7, stop, repeat(&[Write(70), Sync, Remount, Write(400), Sync, Remount], 4)),
+        workload(
+            "remounts",
+            7,
+            stop,
+            repeat(&[Write(70), Sync, Remount, Write(400), Sync, Remount], 4),
+        ),
         workload(
             "taken back",
             8,
             stop,
-            repeat(&[Write(70), Sync, Abandon(900), Write(300), Write(260), Undo, Write(40), Sync], 3),
+            repeat(
+                &[
+                    Write(70),
+                    Sync,
+                    Abandon(900),
+                    Write(300),
+                    Write(260),
+                    Undo,
+                    Write(40),
+                    Sync,
+                ],
+                3,
+            ),
         ),
         workload(
             "failures",
             8,
             stop,
-            repeat(&[Write(110), Sync, Fail(2), Write(500), Sync, Write(90), Sync], 4),
+            repeat(
+                &[Write(110), Sync, Fail(2), Write(500), Sync, Write(90), Sync],
+                4,
+            ),
         ),
         workload(
             "sessions",
             8,
             stop,
             [
-                vec![Write(100), Sync, Begin, Write(300), Sync, Write(50), Sync, Begin, Write(700), Sync],
-                vec![Forget, Begin, Write(80), Sync, Begin, Reclaim(3), Write(600), Sync, Reclaim(1)],
+                vec![
+                    Write(100),
+                    Sync,
+                    Begin,
+                    Write(300),
+                    Sync,
+                    Write(50),
+                    Sync,
+                    Begin,
+                    Write(700),
+                    Sync,
+                ],
+                vec![
+                    Forget,
+                    Begin,
+                    Write(80),
+                    Sync,
+                    Begin,
+                    Reclaim(3),
+                    Write(600),
+                    Sync,
+                    Reclaim(1),
+                ],
                 repeat(&[Write(222), Sync], 5),
             ]
             .concat(),
@@ -88,7 +161,12 @@ fn workloads() -> Vec<Workload> {
             "overwriting with long records",
             12,
             Policy::OverwriteOldest,
-            [repeat(&[Write(900), Sync, Write(30), Sync], 5), vec![Begin], repeat(&[Write(900), Sync], 4)].concat(),
+            [
+                repeat(&[Write(900), Sync, Write(30), Sync], 5),
+                vec![Begin],
+                repeat(&[Write(900), Sync], 4),
+            ]
+            .concat(),
         ),
     ]
 }
@@ -155,7 +233,9 @@ fn every_cut<const R: usize, const W: usize, const E: usize>(
         loop {
             let name = workload.name;
             let what = format!("{name}, {tearing:?}, blocks of {block}, words of {W}, after {at}");
-            let went_on = told(&what, || cut::<R, W, E>(&workload, block, at, tearing, &cuts));
+            let went_on = told(&what, || {
+                cut::<R, W, E>(&workload, block, at, tearing, &cuts)
+            });
             if !went_on {
                 break;
             }
@@ -179,7 +259,11 @@ fn at_every_step_nothing_acknowledged_is_lost() {
     let threads = runs.map(std::thread::spawn);
     let cuts: u64 = threads
         .into_iter()
-        .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        .map(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
         .sum();
     println!("{cuts} cuts");
     assert!(cuts >= 100_000, "{cuts} cuts");
@@ -189,8 +273,12 @@ fn at_every_step_nothing_acknowledged_is_lost() {
 fn long_runs_of_anything() {
     for seed in 0..120 {
         told(&format!("seed {seed}"), || any_run::<1, 4, 512>(seed, 512));
-        told(&format!("seed {seed}, large words"), || any_run::<4, 64, 512>(seed, 1024));
-        told(&format!("seed {seed}, odd words"), || any_run::<3, 2, 48>(seed, 528));
+        told(&format!("seed {seed}, large words"), || {
+            any_run::<4, 64, 512>(seed, 1024)
+        });
+        told(&format!("seed {seed}, odd words"), || {
+            any_run::<3, 2, 48>(seed, 528)
+        });
     }
 }
 
@@ -253,7 +341,10 @@ fn a_chip_that_drops_a_program_is_found_out() {
             run(&mut broken, &ops);
             broken.recover();
         }));
-        assert!(broken.flash.chip().drop_program.is_none(), "none was dropped");
+        assert!(
+            broken.flash.chip().drop_program.is_none(),
+            "none was dropped"
+        );
         assert!(outcome.is_err(), "program {dropped} was dropped unnoticed");
     }
 }

@@ -355,7 +355,11 @@ impl<const R: usize, const W: usize, const E: usize> NorFlash for Flash<R, W, E>
             return Err(Failure::NoPower);
         }
         let first = chip.used[at..to].iter().position(|used| *used);
-        assert!(first.is_none(), "byte {:?} programmed twice", first.map(|n| at + n));
+        assert!(
+            first.is_none(),
+            "byte {:?} programmed twice",
+            first.map(|n| at + n)
+        );
         if let Some(done) = chip.step(bytes.len() as u64) {
             chip.tear(at, bytes, done as usize);
             return Err(Failure::NoPower);

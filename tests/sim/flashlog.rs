@@ -68,7 +68,11 @@ fn record(number: u64, len: usize) -> Vec<u8> {
     while bytes.len() < len {
         let byte = random.below(256) as u8;
         // NUL stands for what damage has taken.
-        bytes.push(if matches!(byte, 0 | b'\n') { 0xff } else { byte });
+        bytes.push(if matches!(byte, 0 | b'\n') {
+            0xff
+        } else {
+            byte
+        });
     }
     bytes.truncate(len.max(8) - 1);
     bytes.push(b'\n');
@@ -251,7 +255,9 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
 
     /// All of the newest session was taken back.
     fn emptied(&self) -> bool {
-        self.sessions.last().is_some_and(|session| session.records.is_empty())
+        self.sessions
+            .last()
+            .is_some_and(|session| session.records.is_empty())
     }
 
     /// What an outcome means for the model.
@@ -278,7 +284,11 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
         let mounted = FlashLog::mount(self.flash.clone(), self.geometry, self.options);
         let mut log = mounted.expect("mounting works");
         let bytes = contents(&mut log);
-        while self.sessions.last().is_some_and(|session| session.misses(&bytes)) {
+        while self
+            .sessions
+            .last()
+            .is_some_and(|session| session.misses(&bytes))
+        {
             self.sessions.pop();
         }
         // A session that has nothing acknowledged may be there without a record.
@@ -414,12 +424,7 @@ impl Session {
     }
 
     /// How many of `records` the stream shows.
-    fn compare(
-        &self,
-        bytes: &[u8],
-        records: &[Vec<u8>],
-        policy: Policy,
-    ) -> Result<usize, String> {
+    fn compare(&self, bytes: &[u8], records: &[Vec<u8>], policy: Policy) -> Result<usize, String> {
         let mut at = 0;
         let mut count = 0;
         while at < bytes.len() {
@@ -447,10 +452,15 @@ impl Session {
             .into_iter()
             .find(|copy| bytes.starts_with(copy))
             .ok_or_else(|| format!("differs at {last}, and has no header; "))?;
-        let blank = bytes[copy.len()..].iter().take_while(|b| **b == b' ').count();
+        let blank = bytes[copy.len()..]
+            .iter()
+            .take_while(|b| **b == b' ')
+            .count();
         let base = copy.len() + blank + 1;
         if bytes.get(base - 1) != Some(&b'\n') {
-            return Err(format!("differs at {last}, and the blank line does not end; "));
+            return Err(format!(
+                "differs at {last}, and the blank line does not end; "
+            ));
         }
         let mut start = 0;
         let mut gone = 0;
@@ -465,7 +475,10 @@ impl Session {
             return Err(format!("differs at {last}; "));
         }
         if policy == Policy::StopWhenFull && gone > self.wanted.max(1) {
-            return Err(format!("{gone} records are gone, {} were given up; ", self.wanted));
+            return Err(format!(
+                "{gone} records are gone, {} were given up; ",
+                self.wanted
+            ));
         }
         Ok(count)
     }

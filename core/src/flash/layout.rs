@@ -47,7 +47,11 @@ pub(super) struct BlockHeader {
 impl BlockHeader {
     /// Where in the session's stream the block begins.
     pub(super) fn start(&self) -> u64 {
-        if self.session == self.seq { 0 } else { self.offset }
+        if self.session == self.seq {
+            0
+        } else {
+            self.offset
+        }
     }
 
     pub(super) fn encode(&self, geometry: &Geometry) -> [u8; HEADER] {
@@ -61,7 +65,12 @@ impl BlockHeader {
         put.bytes(&(block as u16).to_le_bytes());
         put.bytes(&self.seq.to_le_bytes());
         put.bytes(&self.session.to_le_bytes());
-        put.bytes(self.offset.to_le_bytes().first_chunk::<6>().unwrap_or(&[0; 6]));
+        put.bytes(
+            self.offset
+                .to_le_bytes()
+                .first_chunk::<6>()
+                .unwrap_or(&[0; 6]),
+        );
         put.bytes(&back(self.tail).to_le_bytes());
         put.bytes(&self.copy.map_or(NO_COPY, back).to_le_bytes());
         let crc = header_crc(&out, geometry);
@@ -181,7 +190,8 @@ impl FrameHeader {
         if let Some(padding) = buf.get_mut(end..total) {
             padding.fill(0);
         }
-        let Some((header, payload)) = buf.split_first_chunk_mut::<{ FRAME_HEADER as usize }>() else {
+        let Some((header, payload)) = buf.split_first_chunk_mut::<{ FRAME_HEADER as usize }>()
+        else {
             return 0;
         };
         let start = [len as u8, low, high];
@@ -243,7 +253,8 @@ struct Put<'b>(&'b mut [u8]);
 
 impl Put<'_> {
     fn bytes(&mut self, bytes: &[u8]) {
-        if let Some((place, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
+        if let Some((place, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len())
+        {
             place.copy_from_slice(bytes);
             self.0 = rest;
         }

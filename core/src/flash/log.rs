@@ -77,18 +77,17 @@ impl<F: ReadNorFlash> FlashLog<F> {
     /// session's last whole record. A region in which no block header can be read holds an empty log.
     ///
     /// Errors: [`Error::Flash`] from reading, [`Error::Geometry`]. Damage is no error: see [`FlashLog::survey`].
-    pub fn mount(
-        flash: F,
-        geometry: Geometry,
-        options: Options,
-    ) -> Result<Self, Error<F::Error>> {
+    pub fn mount(flash: F, geometry: Geometry, options: Options) -> Result<Self, Error<F::Error>> {
         let mut device = Device::new(flash, geometry)?;
         let mut window = Window::new();
         let mut frame = [0; MAX_FRAME as usize];
         let newest = device.newest()?;
         let (mut end, mut weak) = (None, None);
         while let Some(newest) = &newest {
-            let low = newest.seq.saturating_add(2).saturating_sub(geometry.blocks());
+            let low = newest
+                .seq
+                .saturating_add(2)
+                .saturating_sub(geometry.blocks());
             end = device.find_end(&mut window, newest.seq, low, u64::MAX, weak)?;
             // The program of the last frame may have been cut short: its bytes stay in RAM until they are programmed
             // anew. If they read differently now, they were never acknowledged.

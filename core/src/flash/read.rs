@@ -10,7 +10,10 @@ impl<F: ReadNorFlash> ErrorType for FlashLog<F> {
 
 impl<F: ReadNorFlash> FlashLog<F> {
     fn read_at(&mut self, at: u64, out: &mut [u8]) -> Result<usize, F::Error> {
-        if let Some(skip) = at.checked_sub(self.view.len).filter(|_| at >= self.view.base) {
+        if let Some(skip) = at
+            .checked_sub(self.view.len)
+            .filter(|_| at >= self.view.base)
+        {
             let skip = usize::try_from(skip).unwrap_or(usize::MAX);
             let pending = self.payload().get(skip..).unwrap_or(&[]);
             let count = pending.len().min(out.len());

@@ -121,7 +121,10 @@ impl HeaderLine {
         window: &mut Window,
         room: u64,
     ) -> Result<Option<Self>, F::Error> {
-        let most = device.geometry.max_header().saturating_add(MARK.len() as u32);
+        let most = device
+            .geometry
+            .max_header()
+            .saturating_add(MARK.len() as u32);
         let mut bytes = [0; 64];
         let mut at = 0;
         let len = loop {

@@ -82,7 +82,10 @@ impl<F: ReadNorFlash> FlashLog<F> {
     /// How evenly the region is worn, from one header.
     pub fn wear(&self) -> Wear {
         let blocks = self.device.geometry.blocks();
-        let most = self.next.checked_sub(1).map_or(0, |seq| erases(seq, blocks));
+        let most = self
+            .next
+            .checked_sub(1)
+            .map_or(0, |seq| erases(seq, blocks));
         let least = match self.next.checked_rem(blocks) {
             Some(0) => most,
             _ => most.saturating_sub(1),
@@ -100,9 +103,8 @@ impl<F: ReadNorFlash> FlashLog<F> {
                 continue;
             };
             let following = self.device.header(seq.saturating_add(1))?;
-            let following = following.filter(|next| {
-                next.session == header.session && seq.saturating_add(1) < self.next
-            });
+            let following = following
+                .filter(|next| next.session == header.session && seq.saturating_add(1) < self.next);
             let newest = seq.saturating_add(1) == self.next;
             let limit = match following {
                 Some(next) => next.start(),

@@ -240,7 +240,9 @@ impl View {
                     return Ok(None);
                 };
                 let end = self.last.saturating_add(1);
-                device.last_where(low, end, |header| header.start() <= at)?.seq
+                device
+                    .last_where(low, end, |header| header.start() <= at)?
+                    .seq
             }
         };
         loop {
@@ -344,7 +346,10 @@ impl Present {
         let marks = self.marks.get(..self.marked).unwrap_or(&[]);
         let known = marks.iter().chain([&self.last]);
         let before = known.filter(|mark| mark.pos > 0 && mark.offset <= at);
-        before.max_by_key(|mark| mark.offset).copied().unwrap_or(begin)
+        before
+            .max_by_key(|mark| mark.offset)
+            .copied()
+            .unwrap_or(begin)
     }
 
     fn remember(&mut self, frame: &Frame, stride: u64) {

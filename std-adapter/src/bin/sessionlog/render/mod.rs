@@ -9,7 +9,7 @@ pub(crate) mod heading;
 pub(crate) mod list;
 pub(crate) mod spent;
 mod styles;
-mod table;
+pub(crate) mod table;
 pub(crate) mod tree;
 pub(crate) mod usage;
 mod wrap;
