@@ -2,7 +2,7 @@
 
 use crate::{
     lock::LockError,
-    store::{EXTENSION, IdFault},
+    store::{EXTENSION, IdFault, LATEST},
 };
 use sessionlog_core::{
     compaction::NoCut,
@@ -100,7 +100,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// No session of an image bears this number or id.
-    #[error("{}: no session {spec} is in this image; `sessionlog flash ls` lists them", path.display())]
+    #[error("{}: {}", path.display(), not_in_image(spec))]
     NoSuchFlashSession {
         /// The image.
         path: PathBuf,
@@ -287,6 +287,13 @@ impl Error {
             },
             PlanError::Read(error) => Self::replay(&path, error),
         }
+    }
+}
+
+fn not_in_image(spec: &str) -> String {
+    match spec {
+        LATEST => "there is no session in this image yet".to_owned(),
+        _ => format!("no session {spec} is in this image; `sessionlog flash ls` lists them"),
     }
 }
 

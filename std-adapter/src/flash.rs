@@ -18,7 +18,8 @@ use crate::{
 use embedded_io::{Read as _, Seek as _};
 use file::{FileError, FileFlash};
 use sessionlog_core::flash::{
-    BlockState, Damage, Error as LogError, FlashLog, Geometry, Options, SessionReader, Wear,
+    BlockState, Damage, Error as LogError, FlashLog, Geometry, GeometryError, Options,
+    SessionReader, Wear,
 };
 use std::{
     fs::{self, File},
@@ -131,7 +132,10 @@ impl FlashImage {
         let geometry = Geometry::with_unit(0..new.size, new.block, new.unit);
         let geometry = geometry.map_err(|error| Error::NotAnImage {
             path: path.into(),
-            reason: error.to_string(),
+            reason: match error {
+                GeometryError::Range => "its size is no whole number of blocks".into(),
+                other => other.to_string(),
+            },
         })?;
         let file = files::create_new(path).map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists => Error::ImageExists { path: path.into() },

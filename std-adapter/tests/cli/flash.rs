@@ -249,7 +249,7 @@ fn sessions_are_listed_exported_and_checked() {
     assert!(
         store
             .ok(&["flash", "info", &image])
-            .contains("8 blocks of 4.0 KiB")
+            .contains("8 blocks of 4 KiB")
     );
     assert!(store.ok(&["flash", "ls", &image]).contains("second"));
 }

@@ -45,7 +45,9 @@ pub(crate) struct Ls {
 
 /// Write a session of the image as a session's file
 #[derive(Debug, Args)]
-#[command(after_help = "With --json and -o: one object: path, bytes.")]
+#[command(
+    after_help = "With --json: with -o, one object: path, bytes; otherwise the session all the same."
+)]
 pub(crate) struct Export {
     #[command(flatten)]
     pub(crate) image: Image,
