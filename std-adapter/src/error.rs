@@ -2,7 +2,7 @@
 
 use crate::{
     lock::LockError,
-    store::{EXTENSION, IdFault},
+    store::{EXTENSION, IdFault, LATEST},
 };
 use sessionlog_core::{
     compaction::NoCut,
@@ -75,6 +75,37 @@ pub enum Error {
         path: PathBuf,
         /// What it is instead.
         reason: String,
+    },
+    /// No flash image is there, or none can be made so.
+    #[error("{}: not a flash image: {reason}", path.display())]
+    NotAnImage {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// An image was to be written to.
+    #[error(
+        "{}: this is a flash image, which only its device goes on with; `sessionlog flash export` makes a session's file of it, and `sessionlog fork` a session in the store",
+        path.display()
+    )]
+    ReadOnlyImage {
+        /// The image.
+        path: PathBuf,
+    },
+    /// There is a file where an image was to be made.
+    #[error("{}: there is a file already; choose another name", path.display())]
+    ImageExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No session of an image bears this number or id.
+    #[error("{}: {}", path.display(), not_in_image(spec))]
+    NoSuchFlashSession {
+        /// The image.
+        path: PathBuf,
+        /// What was asked for.
+        spec: String,
     },
     /// A session of a format that this version does not know.
     #[error(
@@ -256,6 +287,13 @@ impl Error {
             },
             PlanError::Read(error) => Self::replay(&path, error),
         }
+    }
+}
+
+fn not_in_image(spec: &str) -> String {
+    match spec {
+        LATEST => "there is no session in this image yet".to_owned(),
+        _ => format!("no session {spec} is in this image; `sessionlog flash ls` lists them"),
     }
 }
 

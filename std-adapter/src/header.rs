@@ -49,6 +49,9 @@ pub struct HeaderInfo {
     /// When a repair last left out corrupt lines (F9).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repaired: Option<String>,
+    /// The beginning of the session was given up for its space (F9).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reclaimed: bool,
     /// The program that wrote it, such as `sessionlog/1`.
     pub writer: Option<String>,
 }
@@ -116,6 +119,7 @@ impl<'de> Deserialize<'de> for Members {
                         "branch_name" => header.branch_name = text(&mut map)?,
                         "fork_point" => header.fork_point = text(&mut map)?,
                         "repaired" => header.repaired = text(&mut map)?,
+                        "reclaimed" => header.reclaimed = value(&mut map)?.unwrap_or_default(),
                         "writer" => header.writer = text(&mut map)?,
                         _ => {
                             map.next_value::<IgnoredAny>()?;

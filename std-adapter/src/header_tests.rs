@@ -58,6 +58,7 @@ fn members_may_be_missing_of_any_type_and_repeated() {
         branch_name: Some("b".into()),
         fork_point: Some("msg-3".into()),
         repaired: Some("r".into()),
+        reclaimed: false,
         writer: Some("sessionlog/1".into()),
     };
     assert_eq!(header, expected);

@@ -239,7 +239,7 @@ fn read_once(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
 }
 
 #[cfg(unix)]
-fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<usize> {
+pub(crate) fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::write_at(file, bytes, at)
 }
 
@@ -250,7 +250,7 @@ fn read_once(mut file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
 }
 
 #[cfg(not(unix))]
-fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<usize> {
+pub(crate) fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<usize> {
     io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
     io::Write::write(&mut file, bytes)
 }

@@ -9,6 +9,7 @@
 //! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
 //! - [`spending`]: the same of many sessions, by day, model, project and the like.
 //! - [`verify()`]: is a session whole? [`repair()`]: makes it so. [`fork()`]: a branch as a session of its own.
+//! - [`flash`]: images of a device's flash.
 //! - [`pricing`]: what a model costs.
 //! - [`redact`]: secrets masked.
 //! - [`sanitize`]: text from a session made safe to show.
@@ -18,6 +19,7 @@ pub mod coordinator;
 mod copy;
 mod error;
 mod files;
+pub mod flash;
 pub mod fork;
 pub mod header;
 pub mod io;
@@ -40,6 +42,7 @@ pub mod verify;
 pub use clock::SystemClock;
 pub use coordinator::SessionCoordinator;
 pub use error::Error;
+pub use flash::FlashImage;
 pub use fork::fork;
 pub use header::{HeaderFault, HeaderInfo};
 pub use io::FileStorage;

@@ -17,6 +17,7 @@ pub(crate) use problem::Problems;
 use crate::{
     Error, HeaderInfo,
     files::{self, Open},
+    flash,
     scan::scan,
 };
 use pass::Pass;
@@ -116,7 +117,8 @@ pub struct Context {
 }
 
 impl SessionLog {
-    /// Reads the session in the file at `path`. Needs no lock: a writer may be at work.
+    /// Reads the session in the file at `path`, or the newest one of the flash image that it is. Needs no lock: a writer
+    /// may be at work.
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::UnsupportedVersion`], [`Error::NotFound`], [`Error::Io`]; [`Error::NotASession`] for what is no
@@ -124,7 +126,8 @@ impl SessionLog {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         let (file, metadata) = files::open_regular(&path, Open::Read)?;
-        Self::read(path, file, metadata.len(), |_, _| {})
+        let (file, bytes) = flash::session_in(&path, file, metadata.len())?;
+        Self::read(path, file, bytes, |_, _| {})
     }
 
     /// Reads the first `bytes` bytes of `file`. `watch` sees each record after it was taken in.

@@ -98,7 +98,8 @@ fn damage_has_its_place() {
                 instead: "a".into()
             },
             ProblemKind::MissingParent {
-                parent: "nowhere".into()
+                parent: "nowhere".into(),
+                reclaimed: false,
             },
         ]
     );

@@ -5,6 +5,7 @@ use crate::{
     clock::timestamp_of,
     copy::NewFile,
     files::{self, Open},
+    flash,
     lock::open_locked,
     reader::{Problem, name_of},
     scan::scan,
@@ -77,12 +78,14 @@ pub fn repair(path: &Path) -> Result<Repaired, Error> {
     let (file, _lock) = open_locked(&real, Open::Write)?;
     let metadata = file.metadata().map_err(Error::io(&real, "open"))?;
     let mut plan = Plan::new();
+    flash::refuse_image(&real, &file)?;
     let handle = file.try_clone().map_err(Error::io(&real, "open"))?;
     let (log, before) = audited(&real, handle, metadata.len(), |forward, found| {
         plan.take(forward, found);
     })?;
+    let reclaimed = log.header().is_some_and(|header| header.reclaimed);
     let makes_roots = match log.head().extent {
-        Some(_) => log.head().ours,
+        Some(_) => log.head().ours && !reclaimed,
         None => plan.makes_ours(),
     };
     let last_leaf = log.leaves().iter().rev().find(|leaf| leaf.node.is_some());
@@ -91,7 +94,10 @@ pub fn repair(path: &Path) -> Result<Repaired, Error> {
         unmarked_tip: last_leaf.is_some_and(|leaf| leaf.node != log.tip()),
         ..Repaired::default()
     };
-    let beyond_repair = if makes_roots { 0 } else { plan.missing_parents };
+    let beyond_repair = match makes_roots || reclaimed {
+        true => 0,
+        false => plan.missing_parents,
+    };
     if log.problem_count() + log.warning_count() == beyond_repair {
         done.remaining = problems(before);
         return Ok(done);

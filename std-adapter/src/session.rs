@@ -6,7 +6,8 @@ mod texts;
 pub use extract::SUMMARY_BYTES;
 
 use crate::{
-    Error, FileStorage, HeaderInfo, SessionStore, SystemClock, WriterLock, lock::open_for_writing,
+    Error, FileStorage, HeaderInfo, SessionStore, SystemClock, WriterLock, flash,
+    lock::open_for_writing,
 };
 use extract::Extract;
 use serde_json::value::RawValue;
@@ -149,6 +150,9 @@ impl Session {
         );
         places.reverse();
         let (mut journal, resumed) = opened.map_err(|e| Error::journal(path, e))?;
+        if journal.head().extent.is_none() {
+            flash::refuse_image(path, journal.storage().file())?;
+        }
         let id = match journal.head().extent {
             Some(extent) => read(journal.storage(), extent)
                 .ok()

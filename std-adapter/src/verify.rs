@@ -3,6 +3,7 @@
 use crate::{
     Error, SessionLog,
     files::{self, Open},
+    flash,
     reader::{Counts, Nodes, Problem, ProblemKind, Problems, problem},
 };
 use sessionlog_core::{
@@ -51,7 +52,8 @@ impl Verification {
 /// As for [`SessionLog::open`].
 pub fn verify(path: &Path) -> Result<Verification, Error> {
     let (file, metadata) = files::open_regular(path, Open::Read)?;
-    audited(path, file, metadata.len(), |_, _| {}).map(|(_, verification)| verification)
+    let (file, bytes) = flash::session_in(path, file, metadata.len())?;
+    audited(path, file, bytes, |_, _| {}).map(|(_, verification)| verification)
 }
 
 /// Reads a session and checks it; `take` sees each record after it has been taken.
@@ -66,17 +68,15 @@ pub(crate) fn audited(
         audit.take(forward, found);
         take(forward, found);
     })?;
-    let repaired = log.header().is_some_and(|header| header.repaired.is_some());
+    let header = log.header();
+    let noted = header.is_some_and(|header| header.repaired.is_some() || header.reclaimed);
     let sums = audit.problems;
-    let wrong_sums = if repaired { 0 } else { sums.count };
+    let wrong_sums = if noted { 0 } else { sums.count };
     let problem_count = log.problem_count() + log.warning_count() + wrong_sums;
     let mut problems = sums.listed;
     for problem in &mut problems {
-        if let ProblemKind::TotalsMismatch {
-            repaired: noted, ..
-        } = &mut problem.kind
-        {
-            *noted = repaired;
+        if let ProblemKind::TotalsMismatch { noted: of_it, .. } = &mut problem.kind {
+            *of_it = noted;
         }
     }
     problems.extend_from_slice(log.problems());
@@ -220,7 +220,7 @@ impl Audit {
                 sum,
                 recorded: recorded.to_string(),
                 counted: counted.to_string(),
-                repaired: false,
+                noted: false,
             };
             problem(found, kind)
         });

@@ -162,22 +162,31 @@ impl Pass {
         }
         let Some(note) = note else { return };
         let nodes = &self.forward.table;
-        self.warnings.add(|| {
+        let reclaimed = self.header.as_ref().is_some_and(|header| header.reclaimed);
+        let warning = || {
             let parent = || text_of(record.parent_id.as_ref());
             problem(
                 found,
                 match note {
                     Note::DanglingLeaf => ProblemKind::DanglingLeaf {
                         target: text_of(record.reference.as_ref()),
+                        reclaimed,
                     },
-                    Note::MissingParent => ProblemKind::MissingParent { parent: parent() },
+                    Note::MissingParent => ProblemKind::MissingParent {
+                        parent: parent(),
+                        reclaimed,
+                    },
                     Note::Bridge { parent: instead } => ProblemKind::Bridge {
                         parent: parent(),
                         instead: nodes.id(instead).unwrap_or_default().to_owned(),
                     },
                 },
             )
-        });
+        };
+        match note {
+            Note::MissingParent | Note::DanglingLeaf if reclaimed => self.warnings.list(warning),
+            _ => self.warnings.add(warning),
+        }
     }
 
     /// Notes who wrote an assistant message.

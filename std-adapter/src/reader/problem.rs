@@ -40,6 +40,8 @@ pub enum ProblemKind {
     DanglingLeaf {
         /// What it names.
         target: String,
+        /// The session has lost its beginning (F9), and its target may rightly be gone with it.
+        reclaimed: bool,
     },
     /// The parent is lost in damage; the nearest earlier entry stands in for it (F15).
     Bridge {
@@ -52,6 +54,8 @@ pub enum ProblemKind {
     MissingParent {
         /// What it names.
         parent: String,
+        /// The session has lost its beginning (F9), and the parent may rightly be gone with it.
+        reclaimed: bool,
     },
     /// A sum that the record carries differs from a full count (F19).
     TotalsMismatch {
@@ -61,8 +65,8 @@ pub enum ProblemKind {
         recorded: String,
         /// As it is counted; for `next_seq` the least that is right.
         counted: String,
-        /// The file was repaired (F9): the sum may rightly count what was lost.
-        repaired: bool,
+        /// The session was repaired, or has lost its beginning (F9): the sum may rightly count what is gone.
+        noted: bool,
     },
 }
 
@@ -88,7 +92,16 @@ impl ProblemKind {
     pub fn is_note(&self) -> bool {
         matches!(
             self,
-            Self::NoLineEnd | Self::TotalsMismatch { repaired: true, .. }
+            Self::NoLineEnd
+                | Self::TotalsMismatch { noted: true, .. }
+                | Self::MissingParent {
+                    reclaimed: true,
+                    ..
+                }
+                | Self::DanglingLeaf {
+                    reclaimed: true,
+                    ..
+                }
         )
     }
 }
@@ -106,7 +119,11 @@ impl fmt::Display for ProblemKind {
             Self::NoLineEnd => f.write_str("the last record has no line end"),
             Self::HeaderLost => f.write_str("the header is lost"),
             Self::HeaderMissing => f.write_str("there is no header"),
-            Self::DanglingLeaf { target } => {
+            Self::DanglingLeaf {
+                target,
+                reclaimed: true,
+            } => write!(f, "the leaf names {target:?}, which has been reclaimed"),
+            Self::DanglingLeaf { target, .. } => {
                 write!(
                     f,
                     "the leaf names {target:?}, which does not exist; passed over"
@@ -118,7 +135,14 @@ impl fmt::Display for ProblemKind {
                     "its parent {parent:?} is lost in damage; linked to {instead:?} instead"
                 )
             }
-            Self::MissingParent { parent } => {
+            Self::MissingParent {
+                parent,
+                reclaimed: true,
+            } => write!(
+                f,
+                "its parent {parent:?} has been reclaimed; what is left begins here"
+            ),
+            Self::MissingParent { parent, .. } => {
                 write!(
                     f,
                     "its parent {parent:?} does not exist; a branch begins here"
@@ -161,6 +185,11 @@ impl Problems {
     /// `problem` is made only if there is room for it.
     pub(crate) fn add(&mut self, problem: impl FnOnce() -> Problem) {
         self.count += 1;
+        self.list(problem);
+    }
+
+    /// As [`add`](Self::add), for what is only to be known: it does not count.
+    pub(crate) fn list(&mut self, problem: impl FnOnce() -> Problem) {
         if self.listed.len() < MAX_LISTED {
             self.listed.push(problem());
         }

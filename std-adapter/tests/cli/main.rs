@@ -4,6 +4,8 @@
 mod change;
 /// `verify`, damaged files, and that reading writes nothing.
 mod damage;
+/// Images of a device's flash.
+mod flash;
 /// The examples in FORMAT.md.
 mod format;
 /// Text that would like to run in the reader's terminal; pipes that close.

@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod flash;
+
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -68,6 +70,7 @@ pub(crate) enum Command {
     Verify(Verify),
     Repair(Repair),
     Delete(Delete),
+    Flash(flash::Flash),
     Completions(Completions),
 }
 

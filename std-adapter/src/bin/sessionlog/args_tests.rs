@@ -179,12 +179,12 @@ fn colour_is_heard_even_in_a_broken_line() {
     assert_eq!(wish("--color=never nonsense"), ColorWish::Auto);
 }
 
-#[test]
-fn help_explains_everything() {
-    let mut root = Cli::command();
-    root.build();
-    for command in root.get_subcommands() {
-        if command.get_name() != "help" {
+fn explained(group: &clap::Command) {
+    let helps = |command: &&clap::Command| command.get_name() == "help";
+    for command in group.get_subcommands().filter(|command| !helps(command)) {
+        if command.has_subcommands() {
+            explained(command);
+        } else {
             let after = command.get_after_help().map(ToString::to_string);
             let json = after.unwrap_or_default();
             assert!(json.starts_with("With --json: "), "{}", command.get_name());
@@ -195,6 +195,13 @@ fn help_explains_everything() {
             assert!(explained, "{} {}", command.get_name(), arg.get_id());
         }
     }
+}
+
+#[test]
+fn help_explains_everything() {
+    let mut root = Cli::command();
+    root.build();
+    explained(&root);
     let help = root.render_long_help().to_string();
     for word in ["latest", "SESSIONLOG_DIR", "NO_COLOR", "Exit codes"] {
         assert!(help.contains(word), "{word}");

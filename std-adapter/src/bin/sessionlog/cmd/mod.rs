@@ -6,6 +6,7 @@ mod completions;
 mod context;
 mod delete;
 mod entry;
+mod flash;
 mod fork;
 mod leaf;
 mod list;
@@ -48,6 +49,7 @@ pub(crate) fn run(command: Command, global: &Global, out: &mut Output) -> Result
         Command::Verify(args) => verify::run(&args, global, out),
         Command::Repair(args) => repair::run(&args, global, out),
         Command::Delete(args) => delete::run(&args, global, out),
+        Command::Flash(args) => flash::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
     }
 }
@@ -145,6 +147,7 @@ fn file_bytes(path: &Path) -> Option<u64> {
 /// What is wrong with a session, and what had to be interpreted, in file order.
 fn damage(log: &SessionLog) -> Vec<&Problem> {
     let mut all: Vec<_> = log.problems().iter().chain(log.warnings()).collect();
+    all.retain(|problem| !problem.kind.is_note());
     all.sort_by_key(|problem| (problem.line, problem.byte));
     all
 }

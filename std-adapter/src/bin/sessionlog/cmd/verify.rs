@@ -5,9 +5,10 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::format::{count, entries, thousands};
 use serde::Serialize;
+use sessionlog::flash::{Region, is_image_at};
 use sessionlog::reader::Problem;
 use sessionlog::store::EXTENSION;
-use sessionlog::{Verification, sanitize, verify};
+use sessionlog::{FlashImage, Verification, sanitize, verify};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -16,8 +17,11 @@ const CHECKING: &str = "Checking";
 
 /// A line of `verify --json`.
 #[derive(Serialize)]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     path: &'a str,
+    /// Of a flash image, the session's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<u32>,
     /// `unreadable` when nothing could be checked.
     status: &'a str,
     entries: u64,
@@ -46,6 +50,34 @@ impl Fault {
                 Some(id) => format!("{id}: {}", problem.kind),
                 None => problem.kind.to_string(),
             },
+        }
+    }
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn of(path: &'a str, found: &Verification) -> Self {
+        Line {
+            path,
+            session: None,
+            status: found.health.name(),
+            entries: found.entries,
+            problems: found.problems.iter().map(Fault::of).collect(),
+        }
+    }
+
+    pub(super) fn unreadable(path: &'a str, detail: String) -> Self {
+        Line {
+            path,
+            session: None,
+            status: "unreadable",
+            entries: 0,
+            problems: vec![Fault {
+                severity: "problem",
+                line: None,
+                byte: None,
+                kind: "unreadable",
+                detail,
+            }],
         }
     }
 }
@@ -118,11 +150,17 @@ fn directory(dir: &Path, tell_skipped: bool, out: &mut Output) -> Result<bool, F
 
 /// True when nothing is wrong. One that cannot be read does not keep others from being checked.
 fn one(spec: &OsStr, found: Result<PathBuf, Failure>, out: &mut Output) -> Result<bool, Failure> {
+    if let Ok(path) = &found
+        && let Ok(true) = is_image_at(path)
+    {
+        let mut image = FlashImage::open(path, Region::default())?;
+        return super::flash::verify(&mut image, out);
+    }
     match found.and_then(|path| Ok(verify(&path)?)) {
         Ok(found) => {
             let path = super::path_text(&found.path);
             if out.json {
-                json(&path, &found, out)?;
+                out.json(&Line::of(&path, &found))?;
             } else {
                 text(&path, &found, out)?;
             }
@@ -131,18 +169,7 @@ fn one(spec: &OsStr, found: Result<PathBuf, Failure>, out: &mut Output) -> Resul
         Err(failure) => {
             let words = failure.words().unwrap_or_default();
             if out.json {
-                out.json(&Line {
-                    path: &spec.to_string_lossy(),
-                    status: "unreadable",
-                    entries: 0,
-                    problems: vec![Fault {
-                        severity: "problem",
-                        line: None,
-                        byte: None,
-                        kind: "unreadable",
-                        detail: words,
-                    }],
-                })?;
+                out.json(&Line::unreadable(&spec.to_string_lossy(), words))?;
             } else {
                 out.error(format_args!("{words}"));
             }
@@ -151,16 +178,7 @@ fn one(spec: &OsStr, found: Result<PathBuf, Failure>, out: &mut Output) -> Resul
     }
 }
 
-fn json(path: &str, found: &Verification, out: &mut Output) -> Result<(), Failure> {
-    out.json(&Line {
-        path,
-        status: found.health.name(),
-        entries: found.entries,
-        problems: found.problems.iter().map(Fault::of).collect(),
-    })
-}
-
-fn text(path: &str, found: &Verification, out: &mut Output) -> Result<(), Failure> {
+pub(super) fn text(path: &str, found: &Verification, out: &mut Output) -> Result<(), Failure> {
     let path = sanitize::field(path);
     for problem in &found.problems {
         let words = problem.to_string();

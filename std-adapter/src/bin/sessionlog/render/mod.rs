@@ -10,7 +10,7 @@ pub(crate) mod list;
 pub(crate) mod spending;
 pub(crate) mod spent;
 mod styles;
-mod table;
+pub(crate) mod table;
 pub(crate) mod tree;
 pub(crate) mod usage;
 mod wrap;
