@@ -152,7 +152,16 @@ impl<const R: usize, const W: usize, const E: usize> Bench<R, W, E> {
             }
             Op::Undo => self.undo(),
             Op::Reclaim(keep) => {
-                let Some(session) = self.sessions.last_mut().filter(|_| !self.begun) else {
+                if self.begun {
+                    // All older ones.
+                    for session in &mut self.sessions {
+                        session.given_up = true;
+                    }
+                    let end = self.log().len();
+                    let outcome = self.log().reclaim(end).map(|_| ());
+                    return self.settle(outcome);
+                }
+                let Some(session) = self.sessions.last_mut() else {
                     return Ok(());
                 };
                 let there = session.acked.max(session.found);

@@ -103,7 +103,11 @@ impl<F: ReadNorFlash> FlashLog<F> {
             }
             weak = Some(last);
         }
-        let next = newest.map_or(0, |newest| newest.seq.saturating_add(1));
+        // Where no record was ever whole, the log begins anew where it began.
+        let next = newest.map_or(0, |newest| newest.tail);
+        // Of the blocks that do not count, the last may have been in the middle of being erased, and its header may read
+        // as one again.
+        let stale = newest.map_or(0, |newest| newest.seq.saturating_add(2));
         let mut log = FlashLog {
             device,
             options,
@@ -122,7 +126,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
             tail: next,
             wish: 0,
             copy: None,
-            stale: next,
+            stale,
         };
         if let (Some(end), Some(newest)) = (end, newest) {
             log.resume(&end, &newest)?;
@@ -145,10 +149,8 @@ impl<F: ReadNorFlash> FlashLog<F> {
         self.next = block.seq.saturating_add(1);
         (self.tail, self.copy) = (block.tail, block.copy);
         self.new_session = false;
-        if block.seq < newest.seq && block.tail == newest.tail {
-            // Of the blocks that do not count, the last may have been in the middle of being erased, and its header
-            // may read as one again.
-            self.stale = self.stale.saturating_add(1);
+        if block.seq == newest.seq || block.tail != newest.tail {
+            self.stale = newest.seq.saturating_add(1);
         }
         let view = View::whole(block.session, block.seq, len);
         self.view = self.open_view(view, self.tail, self.copy)?;
