@@ -229,7 +229,7 @@ mod bulk {
                 control: false,
                 high: false,
             };
-            let (mut control, mut all) = (u8x16::splat(0), u8x16::splat(0));
+            let (mut least, mut all) = (u8x16::splat(u8::MAX), u8x16::splat(0));
             for (part, shift) in block.as_chunks::<16>().0.iter().zip([0, 16, 32, 48]) {
                 let bytes = u8x16::new(*part);
                 let is = |byte| bytes.simd_eq(u8x16::splat(byte));
@@ -238,9 +238,10 @@ mod bulk {
                 marks.quotes |= u64::from(quote.to_bitmask()) << shift;
                 marks.slashes |= u64::from(slash.to_bitmask()) << shift;
                 marks.usual |= u64::from(usual.to_bitmask()) << shift;
-                control |= bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+                least = least.min(bytes);
                 all |= bytes;
             }
+            let control = least.min(u8x16::splat(0x1f)).simd_eq(least);
             marks.control = control.to_bitmask() != 0;
             marks.high = all.to_bitmask() != 0;
             marks

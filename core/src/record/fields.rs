@@ -233,6 +233,48 @@ impl Fields {
         }
     }
 
+    /// A value inside a member, of a name that means nothing anywhere, and with no members of its own.
+    #[inline]
+    fn says_nothing(&self, kind: ValueKind, depth: usize) -> bool {
+        let container = matches!(kind, ValueKind::Object | ValueKind::Array);
+        depth > 1 && !container && self.at(depth) == Key::Other
+    }
+
+    fn begin_value(&mut self, kind: ValueKind, depth: usize, at: u64) {
+        if let Some(slot) = self.path.get_mut(depth.saturating_add(1)) {
+            *slot = match kind {
+                ValueKind::Array => Key::Element,
+                _ => Key::Other,
+            };
+        }
+        if kind == ValueKind::Object
+            && let Some(slot) = self.objects.get_mut(depth.wrapping_sub(1))
+        {
+            *slot = at;
+        }
+        match (depth, self.at(1)) {
+            (1, Key::Top(member)) => self.begin_top(member, kind, at),
+            (1, _) => {
+                self.stated = None;
+                if kind == ValueKind::String {
+                    self.hold(Hold::Value);
+                }
+            }
+            (2..=DEEPEST, _) if self.in_message() => self.begin_in_message(depth, kind, at),
+            _ => {}
+        }
+    }
+
+    fn end_value(&mut self, kind: ValueKind, depth: usize, at: u64) {
+        match (depth, self.at(1)) {
+            (1, Key::Top(member)) => self.end_top(member, kind, at),
+            (1, _) if kind == ValueKind::String => self.state(false, at),
+            (2..=DEEPEST, Key::Top(Member::Message)) => self.end_in_message(depth, kind, at),
+            (2 | 3, Key::Top(Member::Totals)) => self.end_in_totals(depth, kind),
+            _ => {}
+        }
+    }
+
     fn in_message(&self) -> bool {
         self.at(1) == Key::Top(Member::Message)
     }
@@ -536,29 +578,11 @@ impl Sink for Fields {
         self.hold = Hold::Nothing;
     }
 
+    #[inline]
     fn begin(&mut self, kind: ValueKind, depth: u16, at: u64) {
         let depth = usize::from(depth);
-        if let Some(slot) = self.path.get_mut(depth.saturating_add(1)) {
-            *slot = match kind {
-                ValueKind::Array => Key::Element,
-                _ => Key::Other,
-            };
-        }
-        if kind == ValueKind::Object
-            && let Some(slot) = self.objects.get_mut(depth.wrapping_sub(1))
-        {
-            *slot = at;
-        }
-        match (depth, self.at(1)) {
-            (1, Key::Top(member)) => self.begin_top(member, kind, at),
-            (1, _) => {
-                self.stated = None;
-                if kind == ValueKind::String {
-                    self.hold(Hold::Value);
-                }
-            }
-            (2..=DEEPEST, _) if self.in_message() => self.begin_in_message(depth, kind, at),
-            _ => {}
+        if !self.says_nothing(kind, depth) {
+            self.begin_value(kind, depth, at);
         }
     }
 
@@ -588,16 +612,13 @@ impl Sink for Fields {
         *len = len.saturating_add(bytes as u64);
     }
 
+    #[inline]
     fn end(&mut self, kind: ValueKind, depth: u16, at: u64) {
         self.hold = Hold::Nothing;
-        self.ended_object = kind == ValueKind::Object;
+        self.ended_object = matches!(kind, ValueKind::Object);
         let depth = usize::from(depth);
-        match (depth, self.at(1)) {
-            (1, Key::Top(member)) => self.end_top(member, kind, at),
-            (1, _) if kind == ValueKind::String => self.state(false, at),
-            (2..=DEEPEST, Key::Top(Member::Message)) => self.end_in_message(depth, kind, at),
-            (2 | 3, Key::Top(Member::Totals)) => self.end_in_totals(depth, kind),
-            _ => {}
+        if !self.says_nothing(kind, depth) {
+            self.end_value(kind, depth, at);
         }
     }
 
