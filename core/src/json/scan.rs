@@ -6,10 +6,14 @@
 //!
 //! Panics: none, on any input.
 
+mod scalar;
+mod string;
+
 use super::{
-    number::{Number, short_integer},
-    text::{BULK, Utf8Pieces, pass, plain_run},
+    number::Number,
+    text::{Utf8Pieces, plain_run},
 };
+use scalar::Word;
 
 /// Default limit of nesting: this many levels are refused, as in `serde_json` (127 are read).
 pub const DEFAULT_DEPTH: u16 = 128;
@@ -178,33 +182,6 @@ enum State {
     Done,
 }
 
-/// The literal names of JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-enum Word {
-    True,
-    False,
-    Null,
-}
-
-impl Word {
-    fn text(self) -> &'static [u8] {
-        match self {
-            Word::True => b"true",
-            Word::False => b"false",
-            Word::Null => b"null",
-        }
-    }
-
-    fn kind(self) -> ValueKind {
-        match self {
-            Word::True => ValueKind::Bool(true),
-            Word::False => ValueKind::Bool(false),
-            Word::Null => ValueKind::Null,
-        }
-    }
-}
-
 /// A chunk, and how far into it the scanner has come.
 struct Input<'c> {
     chunk: &'c [u8],
@@ -262,9 +239,6 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    /// Strings that end within so many bytes are short.
-    const SHORT: usize = 16;
-
     /// A scanner that refuses nesting of `depth_limit` levels or more (at most [`MAX_DEPTH`]).
     pub fn new(depth_limit: u16) -> Self {
         Scanner {
@@ -503,271 +477,10 @@ impl Scanner {
         };
         sink.end(kind, self.depth, at);
     }
-
-    /// Takes the content of a string up to its end, or to the input's, and the end itself.
-    fn text<S: Sink>(&mut self, input: &mut Input<'_>, sink: &mut S) -> Result<(), ScanErrorKind> {
-        let mut next_bulk = usize::MAX;
-        if !sink.wants_text() {
-            if self.short_text(input, sink) {
-                return Ok(());
-            }
-            next_bulk = input.index;
-        }
-        loop {
-            if input.index >= next_bulk {
-                let passed = pass(input.rest(), &mut self.utf8);
-                input.skip(passed.len);
-                if passed.invalid {
-                    return Err(ScanErrorKind::InvalidUtf8);
-                }
-                sink.pass(passed.len.wrapping_sub(passed.escapes));
-                // What stopped it lies in the block that follows.
-                next_bulk = input.index.saturating_add(BULK);
-            }
-            let rest = input.rest();
-            let (len, high) = plain_run(rest);
-            let (run, after) = rest.split_at_checked(len).unwrap_or((&[], &[]));
-            self.utf8(input, len, high)?;
-            sink.text(run);
-            if after.is_empty() {
-                return Ok(());
-            }
-            if !self.utf8.is_whole() {
-                return Err(ScanErrorKind::InvalidUtf8);
-            }
-            match *after {
-                [b'"', ..] => {
-                    input.skip(1);
-                    self.end_string(input.offset(), sink);
-                    return Ok(());
-                }
-                [b'\\', code, ..] if let Some(plain) = unescaped(code) => {
-                    sink.text(&[plain]);
-                    input.skip(2);
-                }
-                [b'\\', b'u', a, b, c, d, ..] if let Some(plain) = unescaped_unit([a, b, c, d]) => {
-                    sink.text(plain.encode_utf8(&mut [0; 4]).as_bytes());
-                    input.skip(6);
-                }
-                [b'\\', ..] => {
-                    input.skip(1);
-                    self.state = State::Escape;
-                    return Ok(());
-                }
-                [stop, ..] => return Err(ScanErrorKind::ControlCharacter(stop)),
-                [] => return Ok(()),
-            }
-        }
-    }
-
-    /// Takes the rest of a string and its end when that is a few plain bytes.
-    #[inline(always)]
-    fn short_text<S: Sink>(&mut self, input: &mut Input<'_>, sink: &mut S) -> bool {
-        let rest = input.rest();
-        let Some(head) = rest.first_chunk::<{ Self::SHORT }>() else {
-            return false;
-        };
-        let (len, high) = plain_run(head);
-        if head.get(len) != Some(&b'"') || high || !self.utf8.is_whole() {
-            return false;
-        }
-        sink.pass(len);
-        input.skip(len.wrapping_add(1));
-        self.end_string(input.offset(), sink);
-        true
-    }
-
-    /// Takes `len` bytes of a string, of which some may not be ASCII if `high`.
-    #[inline(always)]
-    fn utf8(&mut self, input: &mut Input<'_>, len: usize, high: bool) -> Result<(), ScanErrorKind> {
-        if high || !self.utf8.is_whole() {
-            let run = input.rest().get(..len).unwrap_or(&[]);
-            if let Err(wrong) = self.utf8.check(run) {
-                input.skip(wrong);
-                return Err(ScanErrorKind::InvalidUtf8);
-            }
-        }
-        input.skip(len);
-        Ok(())
-    }
-
-    fn end_string<S: Sink>(&mut self, at: u64, sink: &mut S) {
-        if self.in_key {
-            self.state = State::Colon;
-            sink.key_end(self.depth);
-        } else {
-            self.end_value(ValueKind::String, at, sink);
-        }
-    }
-
-    fn escape<S: Sink>(&mut self, byte: u8, sink: &mut S) -> Result<(), ScanErrorKind> {
-        match (self.state, byte) {
-            (State::Escape, b'u') => {
-                self.lead = 0;
-                self.begin_hex();
-            }
-            (State::Escape, _) => {
-                let plain = unescaped(byte).ok_or(ScanErrorKind::InvalidEscape)?;
-                sink.text(&[plain]);
-                self.state = State::Text;
-            }
-            (State::Hex, _) => return self.hex_digit(byte, sink),
-            (State::LowBackslash, b'\\') => self.state = State::LowU,
-            (State::LowU, b'u') => self.begin_hex(),
-            _ => return Err(ScanErrorKind::LoneSurrogate),
-        }
-        Ok(())
-    }
-
-    fn begin_hex(&mut self) {
-        self.hex = 0;
-        self.seen = 0;
-        self.state = State::Hex;
-    }
-
-    fn hex_digit<S: Sink>(&mut self, byte: u8, sink: &mut S) -> Result<(), ScanErrorKind> {
-        let Some(digit) = char::from(byte).to_digit(16) else {
-            return Err(ScanErrorKind::InvalidEscape);
-        };
-        self.hex = (self.hex << 4) | digit as u16;
-        self.seen = self.seen.saturating_add(1);
-        if self.seen < 4 {
-            return Ok(());
-        }
-        let unit = self.hex;
-        let high = (0xD800..=0xDBFF).contains(&unit);
-        if high && self.lead == 0 {
-            self.lead = unit;
-            self.state = State::LowBackslash;
-            return Ok(());
-        }
-        let pair = [self.lead, unit];
-        let units = if self.lead == 0 {
-            pair.get(1..)
-        } else {
-            pair.get(..)
-        };
-        match char::decode_utf16(units.unwrap_or(&[]).iter().copied()).next() {
-            Some(Ok(c)) => sink.text(c.encode_utf8(&mut [0; 4]).as_bytes()),
-            _ => return Err(ScanErrorKind::LoneSurrogate),
-        }
-        self.state = State::Text;
-        Ok(())
-    }
-
-    fn word<S: Sink>(&mut self, word: Word, input: &mut Input<'_>, sink: &mut S) {
-        sink.begin(word.kind(), self.depth, input.offset());
-        if input.rest().starts_with(word.text()) {
-            input.skip(word.text().len());
-            self.end_value(word.kind(), input.offset(), sink);
-        } else {
-            input.skip(1);
-            self.word = word;
-            self.seen = 1;
-            self.state = State::Word;
-        }
-    }
-
-    fn word_byte<S: Sink>(
-        &mut self,
-        byte: u8,
-        input: &mut Input<'_>,
-        sink: &mut S,
-    ) -> Result<(), ScanErrorKind> {
-        let word = self.word;
-        let left = word.text().get(usize::from(self.seen)..).unwrap_or(&[]);
-        if left.first() != Some(&byte) {
-            return Err(ScanErrorKind::UnexpectedByte(byte));
-        }
-        input.skip(1);
-        self.seen = self.seen.saturating_add(1);
-        if left.len() == 1 {
-            self.end_value(word.kind(), input.offset(), sink);
-        }
-        Ok(())
-    }
-
-    fn number<S: Sink>(&mut self, byte: u8, input: &mut Input<'_>, sink: &mut S) {
-        sink.begin(ValueKind::Number(None), self.depth, input.offset());
-        if let Some((len, integer)) = short_integer(input.rest()) {
-            input.skip(len);
-            self.end_value(ValueKind::Number(Some(integer)), input.offset(), sink);
-            return;
-        }
-        input.skip(1);
-        self.number = Number::new(byte);
-        self.state = match byte {
-            b'-' => State::Minus,
-            b'0' => State::Zero,
-            _ => State::Integer,
-        };
-    }
-
-    fn number_byte<S: Sink>(
-        &mut self,
-        byte: u8,
-        input: &mut Input<'_>,
-        sink: &mut S,
-    ) -> Result<(), ScanErrorKind> {
-        let digit = byte.is_ascii_digit();
-        let next = match (self.state, byte) {
-            (State::Minus, b'0') => State::Zero,
-            (State::Minus | State::Integer, _) if digit => State::Integer,
-            (State::Zero | State::Integer, b'.') => State::Point,
-            (State::Zero | State::Integer | State::Fraction, b'e' | b'E') => State::ExponentSign,
-            (State::Point | State::Fraction, _) if digit => State::Fraction,
-            (State::ExponentSign, b'+' | b'-') => State::ExponentFirst,
-            (State::ExponentSign | State::ExponentFirst | State::Exponent, _) if digit => {
-                State::Exponent
-            }
-            (State::Zero, _) if digit => return Err(ScanErrorKind::UnexpectedByte(byte)),
-            (State::Zero | State::Integer | State::Fraction | State::Exponent, _) => {
-                self.end_number(input.offset(), sink);
-                return Ok(());
-            }
-            _ => return Err(ScanErrorKind::UnexpectedByte(byte)),
-        };
-        input.skip(1);
-        self.state = next;
-        match next {
-            State::Point => self.number.point(),
-            State::ExponentSign => self.number.exponent(),
-            State::ExponentFirst => self.number.sign(byte),
-            _ => self.number.digit(byte),
-        }
-        Ok(())
-    }
-
-    fn end_number<S: Sink>(&mut self, at: u64, sink: &mut S) {
-        self.beyond_double |= self.number.is_beyond_double();
-        self.end_value(ValueKind::Number(self.number.integer()), at, sink);
-    }
 }
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
-}
-
-/// What a backslash and this byte stand for; `None` for `u` and for what is no escape.
-#[inline(always)]
-fn unescaped(code: u8) -> Option<u8> {
-    Some(match code {
-        b'n' => b'\n',
-        b'"' | b'\\' | b'/' => code,
-        b't' => b'\t',
-        b'r' => b'\r',
-        b'b' => 0x08,
-        b'f' => 0x0c,
-        _ => return None,
-    })
-}
-
-/// What `\u` and these four digits stand for, unless that is half of a pair.
-fn unescaped_unit(digits: [u8; 4]) -> Option<char> {
-    let value = digits.iter().try_fold(0, |value, &digit| {
-        Some((value << 4) | char::from(digit).to_digit(16)?)
-    })?;
-    char::from_u32(value)
 }
 
 /// Checks that `bytes` are one JSON value with white space around it.

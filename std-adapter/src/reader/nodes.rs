@@ -15,6 +15,11 @@ const NONE: u32 = u32::MAX;
 /// Length of an id that is not there; ids have at most 128 bytes.
 const NO_ID: u8 = u8::MAX;
 
+/// Ids that are held before they are put where they are found by their hash.
+const FRESH: usize = 16;
+/// So many names are looked at one by one: few sessions have more.
+const FEW: usize = 8;
+
 /// What is kept of a node.
 #[derive(Debug)]
 pub(crate) struct Kept {
@@ -58,6 +63,8 @@ pub(crate) struct Nodes {
     /// The newest bearer of each id, by the id's hash: open addressing, at most half full.
     slots: Vec<Slot>,
     borne: usize,
+    /// The last nodes that bear an id, oldest first, and their ids' hashes: not in the slots yet.
+    fresh: Vec<(u64, u32)>,
     hasher: RandomState,
     usages: Vec<Usage>,
     names: Names,
@@ -104,14 +111,21 @@ impl Nodes {
         }
     }
 
+    /// The last node that bears `id`.
     pub(crate) fn find_id(&self, id: &str) -> Option<u32> {
         // Most parents, and most leaves' targets, are the last node.
         let last = self.len().checked_sub(1);
         if last.is_some_and(|last| self.id(last) == Some(id)) {
             return last;
         }
-        let slot = self.slot_of(id, self.hasher.hash_one(id))?;
-        some(self.slots.get(slot)?.index)
+        let hash = self.hasher.hash_one(id);
+        let fresh = self.fresh.iter().rev();
+        let mut fresh =
+            fresh.filter(|(other, index)| *other == hash && self.id(*index) == Some(id));
+        if let Some((_, index)) = fresh.next() {
+            return Some(*index);
+        }
+        some(self.slots.get(self.slot_of(id, hash)?)?.index)
     }
 
     /// The slot that holds the newest bearer of `id`, or the empty one where it would stand.
@@ -128,9 +142,10 @@ impl Nodes {
         }
     }
 
-    fn bear(&mut self, id: &str, index: u32) {
-        if self.borne * 2 >= self.slots.len() {
-            let len = (self.slots.len() * 2).max(64);
+    /// Puts the fresh nodes into the slots. Slots lie far apart in memory: several are fetched in the time of one.
+    fn settle(&mut self) {
+        if (self.borne + self.fresh.len()) * 2 > self.slots.len() {
+            let len = (self.slots.len() * 2).max(4 * FRESH);
             for slot in std::mem::replace(&mut self.slots, vec![EMPTY; len]) {
                 if slot.index != NONE
                     && let Some(id) = self.id(slot.index)
@@ -140,14 +155,18 @@ impl Nodes {
                 }
             }
         }
-        let hash = self.hasher.hash_one(id);
-        if let Some(at) = self.slot_of(id, hash) {
-            self.borne += usize::from(self.slots[at].index == NONE);
-            self.slots[at] = Slot {
-                tag: tag(hash),
-                index,
-            };
+        for fresh in 0..self.fresh.len() {
+            let (hash, index) = self.fresh[fresh];
+            let at = self.id(index).and_then(|id| self.slot_of(id, hash));
+            if let Some(at) = at {
+                self.borne += usize::from(self.slots[at].index == NONE);
+                self.slots[at] = Slot {
+                    tag: tag(hash),
+                    index,
+                };
+            }
         }
+        self.fresh.clear();
     }
 }
 
@@ -189,7 +208,10 @@ impl Table for Nodes {
             role: record.message.role,
         });
         if let Some(id) = id {
-            self.bear(id, index);
+            self.fresh.push((self.hasher.hash_one(id), index));
+            if self.fresh.len() >= FRESH {
+                self.settle();
+            }
         }
         Ok(index)
     }
@@ -216,7 +238,9 @@ fn some(index: u32) -> Option<u32> {
 /// Names that come again and again, each held once.
 #[derive(Debug, Default)]
 struct Names {
-    /// By how the name is written in JSON.
+    /// By how the name is written in JSON: the first few.
+    few: Vec<(Box<[u8]>, u32)>,
+    /// The others.
     numbers: HashMap<Box<[u8]>, u32>,
     names: Vec<Box<str>>,
 }
@@ -228,7 +252,9 @@ impl Names {
 
     fn number(&mut self, json: Option<&[u8]>) -> u32 {
         let Some(json) = json else { return NONE };
-        if let Some(number) = self.numbers.get(json) {
+        let few = self.few.iter().find(|(known, _)| **known == *json);
+        let known = few.map(|(_, number)| number);
+        if let Some(number) = known.or_else(|| self.numbers.get(json)) {
             return *number;
         }
         let Ok(name) = serde_json::from_slice::<String>(json) else {
@@ -240,7 +266,10 @@ impl Names {
             self.names.push(name.into());
             self.names.len() - 1
         }) as u32;
-        self.numbers.insert(json.into(), number);
+        match self.few.len() < FEW {
+            true => self.few.push((json.into(), number)),
+            false => drop(self.numbers.insert(json.into(), number)),
+        }
         number
     }
 }
