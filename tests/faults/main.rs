@@ -1,0 +1,10 @@
+//! The fault campaign: what `docs/durability.md` promises, tried with the real faults. `docs/reliability.md` tells the outcome.
+//!
+//! Short by default, long with `SESSIONLOG_FAULTS=long`; `ci/faults` and `ci/faults --long` run it and show what each test counted.
+
+#![cfg(unix)]
+
+/// SIGKILL at random moments.
+mod kill;
+/// Processes, seeds, counts: what the others share.
+mod support;
