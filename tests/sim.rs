@@ -1,3 +1,4 @@
 //! Simulated storage.
 
+pub mod disk;
 pub mod memory;

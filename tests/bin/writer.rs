@@ -7,7 +7,7 @@
 //! - `open PATH`: opens the session, says `open`, and holds it until its input ends.
 //! - `create DIR COUNT`: creates sessions with a turn each, and says the id of each.
 //! - `fill PATH MODE COUNT LEN`: appends COUNT messages of LEN bytes, a turn each; says `msg ID N` for each, or
-//!   `failed N: ERROR`, and goes on. At an empty line on its input it does that again; at its end it stops.
+//!   `failed N: ERROR` (in entry mode also where only the turn's end failed), and goes on. At an empty line on its input it does that again; at its end it stops.
 
 use sessionlog::{NewSession, Session, SessionStore};
 use sessionlog_core::{
@@ -141,15 +141,25 @@ fn fill(path: &str, mode: &str, count: u64, len: u64) -> Done {
     loop {
         for _ in 0..count {
             let text = sized_payload(n, len, &mut Rng::new(n));
-            let appended = session
-                .append(&Verbatim(text.as_bytes()))
-                .and_then(|id| session.end_turn().map(|_| id))
-                .and_then(|id| match options.durability {
-                    Durability::Manual => session.sync().map(|()| id),
-                    _ => Ok(id),
-                });
-            match appended {
-                Ok(id) => say(&format!("msg {id} {n}\n"))?,
+            let id = match session.append(&Verbatim(text.as_bytes())) {
+                Ok(id) => id,
+                Err(error) => {
+                    say(&format!("failed {n}: {error}\n"))?;
+                    n += 1;
+                    continue;
+                }
+            };
+            // In entry mode the message is safe by now, whatever becomes of the turn's end.
+            if options.durability == Durability::Entry {
+                say(&format!("msg {id} {n}\n"))?;
+            }
+            let ended = session.end_turn().and_then(|_| match options.durability {
+                Durability::Manual => session.sync(),
+                _ => Ok(()),
+            });
+            match ended {
+                Ok(()) if options.durability == Durability::Entry => {}
+                Ok(()) => say(&format!("msg {id} {n}\n"))?,
                 Err(error) => say(&format!("failed {n}: {error}\n"))?,
             }
             n += 1;

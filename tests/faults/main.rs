@@ -4,7 +4,11 @@
 
 #![cfg(unix)]
 
+/// No space, limits, I/O errors.
+mod full;
 /// SIGKILL at random moments.
 mod kill;
+/// Loss of power, on a simulated disk.
+mod power;
 /// Processes, seeds, counts: what the others share.
 mod support;
