@@ -12,3 +12,5 @@ mod kill;
 mod power;
 /// Processes, seeds, counts: what the others share.
 mod support;
+/// Every torn length, every damaged byte.
+mod torn;

@@ -187,6 +187,16 @@ pub(crate) fn by_id(bytes: &[u8]) -> HashMap<String, Option<&str>> {
     lines
 }
 
+/// A directory where a sync costs little, for tests of content and not of disks.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let dir = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    };
+    dir.unwrap()
+}
+
 /// A session in `dir` with its header only.
 pub(crate) fn new_session(dir: &Path) -> PathBuf {
     let store = SessionStore::at(dir);
