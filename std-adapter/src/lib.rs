@@ -6,6 +6,7 @@
 //! - [`open_for_writing`], [`WriterLock`]: one writer at a time, any number of readers.
 //! - [`FileStorage`], [`SystemClock`]: what `sessionlog_core`'s journal needs of the world.
 //! - [`SessionLog`]: a session, read whole: its tip, branch, context, sums and damage.
+//! - [`Follower`]: its entries as they are written.
 //! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
 //! - [`verify()`]: is a session whole? [`repair()`]: makes it so. [`fork()`]: a branch as a session of its own.
 //! - [`pricing`]: what a model costs.
@@ -16,6 +17,7 @@ pub mod coordinator;
 mod copy;
 mod error;
 mod files;
+pub mod follow;
 pub mod fork;
 pub mod header;
 pub mod io;
@@ -36,6 +38,7 @@ pub mod verify;
 pub use clock::SystemClock;
 pub use coordinator::SessionCoordinator;
 pub use error::Error;
+pub use follow::Follower;
 pub use fork::fork;
 pub use header::{HeaderFault, HeaderInfo};
 pub use io::FileStorage;

@@ -14,3 +14,5 @@ mod power;
 mod support;
 /// Every torn length, every damaged byte.
 mod torn;
+/// Races, readers, followers, crowds.
+mod writers;

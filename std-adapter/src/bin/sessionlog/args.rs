@@ -129,6 +129,9 @@ pub(crate) struct Show {
     /// Show long tool arguments and results whole, as is done when the output is no terminal
     #[arg(long)]
     pub(crate) full: bool,
+    /// Go on with the entries that are written from now on, on any branch, until interrupted
+    #[arg(short, long)]
+    pub(crate) follow: bool,
 }
 
 /// Show what the model is sent: the active branch, with compacted messages replaced by their summary

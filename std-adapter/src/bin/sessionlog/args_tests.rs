@@ -37,7 +37,7 @@ fn each_command_takes_its_arguments() {
     }
     assert!(matches!(command("list"), Command::List(List {})));
     assert!(
-        matches!(command("show s --full"), Command::Show(Show { session, full: true })
+        matches!(command("show s --full"), Command::Show(Show { session, full: true, follow: false })
         if session.session == "s")
     );
     assert!(matches!(command("context s"), Command::Context(c) if c.session.session == "s"));

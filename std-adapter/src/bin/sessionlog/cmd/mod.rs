@@ -6,6 +6,7 @@ mod completions;
 mod context;
 mod delete;
 mod entry;
+mod follow;
 mod fork;
 mod leaf;
 mod list;
