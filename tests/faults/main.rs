@@ -6,6 +6,8 @@
 
 /// No space, limits, I/O errors.
 mod full;
+/// Sessions that hung, crashed or silently shortened other readers.
+mod hard;
 /// SIGKILL at random moments.
 mod kill;
 /// Loss of power, on a simulated disk.
