@@ -199,7 +199,7 @@ fn a_file_that_may_grow_no_more() {
             let dir = tempfile::tempdir().unwrap();
             let path = new_session(dir.path());
             let what = format!("{mode}, {blocks} blocks");
-            let fill = writer(&["fill", path.to_str().unwrap(), mode, "60", "700"]);
+            let fill = writer(&["fill", path.to_str().unwrap(), mode, "120", "700"]);
             let ended = ends(limited(blocks, &fill).spawn().unwrap(), &what);
             assert!(ended.status.success(), "{what}: {ended:?}");
             let said = Said::of(&ended.stdout);

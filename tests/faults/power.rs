@@ -309,7 +309,7 @@ fn every_history(
 #[test]
 fn whatever_a_loss_of_power_leaves_nothing_promised_is_lost_short_histories() {
     let mut tried = Tried::default();
-    for len in 1..=rounds(3, 5) as usize {
+    for len in 1..=rounds(3, 4) as usize {
         for mode in MODES {
             every_history(len, mode, false, &mut tried).unwrap();
         }
@@ -381,7 +381,7 @@ fn life(seed: u64, tried: &mut Tried) -> Result<(), String> {
 
 #[test]
 fn whatever_a_loss_of_power_leaves_nothing_promised_is_lost_long_lives() {
-    let (lives, first) = (rounds(150, 20_000), seed());
+    let (lives, first) = (rounds(150, 10_000), seed());
     let mut tried = Tried::default();
     for n in 0..lives {
         let seed = first.wrapping_add(n);
