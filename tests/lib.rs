@@ -1,6 +1,7 @@
 //! Shared test support.
 
 pub mod generate;
+pub mod load;
 pub mod model;
 pub mod outcome;
 pub mod properties;

@@ -6,6 +6,7 @@
 //! - [`open_for_writing`], [`WriterLock`]: one writer at a time, any number of readers.
 //! - [`FileStorage`], [`SystemClock`]: what `sessionlog_core`'s journal needs of the world.
 //! - [`SessionLog`]: a session, read whole: its tip, branch, context, sums and damage.
+//! - [`Follower`]: its entries as they are written.
 //! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
 //! - [`spending`]: the same of many sessions, by day, model, project and the like.
 //! - [`verify()`]: is a session whole? [`repair()`]: makes it so. [`fork()`]: a branch as a session of its own.
@@ -20,6 +21,7 @@ mod copy;
 mod error;
 mod files;
 pub mod flash;
+pub mod follow;
 pub mod fork;
 pub mod header;
 pub mod io;
@@ -43,6 +45,7 @@ pub use clock::SystemClock;
 pub use coordinator::SessionCoordinator;
 pub use error::Error;
 pub use flash::FlashImage;
+pub use follow::Follower;
 pub use fork::fork;
 pub use header::{HeaderFault, HeaderInfo};
 pub use io::FileStorage;

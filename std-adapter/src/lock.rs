@@ -119,7 +119,7 @@ fn to_lock(file: &File, _path: &Path) -> io::Result<File> {
 }
 
 #[cfg(unix)]
-fn is_same(a: &Metadata, b: &Metadata) -> bool {
+pub(crate) fn is_same(a: &Metadata, b: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
@@ -146,7 +146,7 @@ pub(crate) fn sidecar(path: &Path) -> PathBuf {
 
 /// Files have no portable identity; [`reopened`] does instead.
 #[cfg(not(unix))]
-fn is_same(_: &Metadata, _: &Metadata) -> bool {
+pub(crate) fn is_same(_: &Metadata, _: &Metadata) -> bool {
     true
 }
 

@@ -132,6 +132,9 @@ pub(crate) struct Show {
     /// Show long tool arguments and results whole, as is done when the output is no terminal
     #[arg(long)]
     pub(crate) full: bool,
+    /// Go on with the entries that are written from now on, on any branch, until interrupted
+    #[arg(short, long, conflicts_with = "redact")]
+    pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) redact: Redact,
 }

@@ -13,6 +13,7 @@ use sessionlog::sanitize;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 use std::{fmt, panic};
 
 /// Columns when standard output is no terminal or does not tell.
@@ -106,6 +107,24 @@ impl Output {
     /// Hands over what was written so far: before waiting for input, and when a promise is made with it.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.out.flush().map_err(|e| OutputError(e).into())
+    }
+
+    /// Waits so long. Says whether there is still somebody who reads what is written, where the system tells that.
+    pub(crate) fn wait(&mut self, time: Duration) -> bool {
+        #[cfg(unix)]
+        {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+            let stdout = io::stdout();
+            // Nothing is asked for but what is always told: that the other end is closed.
+            let mut streams = [PollFd::new(&stdout, PollFlags::empty())];
+            if let Ok(time) = Timespec::try_from(time)
+                && let Ok(told) = poll(&mut streams, Some(&time))
+            {
+                return told == 0;
+            }
+        }
+        std::thread::sleep(time);
+        true
     }
 
     /// A remark.

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
     }
     let messages = context.messages.len() as u64;
     let sent = context.summary.into_iter().chain(context.messages);
-    entry::draw(&log, sent, |_| false, true, out)?;
+    entry::draw(&log, sent, |_| false, &mut entry::Pen::new(true, out), out)?;
     let report = UsageReport::of(&log, PriceTable::builtin());
     let (branch, file) = (scope(&report.branch), scope(&report.file));
     let (summary, width, wrap) = (context.summary.is_some(), out.width, out.terminal);

@@ -2,28 +2,96 @@
 
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::render::conversation::{Body, Conversation, Entry, View};
+use crate::render::conversation::{Body, Conversation, Drawn, Entry, View};
+use crate::render::{Styles, Times};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sessionlog::SessionLog;
 use sessionlog::reader::NodeInfo;
-use sessionlog_core::record::{Kind, Role};
+use sessionlog_core::EntryId;
+use sessionlog_core::record::{Kind, Record, Role, Span};
 
-/// Draws entries one after the other; `compacted` tells of which a summary stands in the context.
+/// Draws entries one after the other.
+pub(super) struct Pen {
+    styles: Styles,
+    times: Times,
+    full: bool,
+    drawn: Drawn,
+}
+
+impl Pen {
+    pub(super) fn new(full: bool, out: &Output) -> Self {
+        Self {
+            styles: out.styles,
+            times: super::times(),
+            full: full || !out.terminal,
+            drawn: Drawn::default(),
+        }
+    }
+
+    fn draw(&mut self, entry: &Entry<'_>, out: &mut Output) -> Result<(), Failure> {
+        let view = View {
+            styles: &self.styles,
+            times: &self.times,
+            width: out.width,
+            full: self.full,
+            wrap: out.terminal,
+        };
+        let mut conversation = Conversation::new(view, &mut self.drawn);
+        out.render(|data, _| conversation.entry(data, entry))
+    }
+
+    /// Draws an entry that was just read.
+    pub(super) fn record(
+        &mut self,
+        record: &Record,
+        bytes: &[u8],
+        out: &mut Output,
+    ) -> Result<(), Failure> {
+        let message;
+        let summary: String;
+        let kind;
+        let body = match record.kind {
+            Kind::Message => {
+                let raw = serde_json::from_slice(part(bytes, record.message.payload))?;
+                message = payload(raw, record.message.role);
+                Body::Message {
+                    message: &message,
+                    usage: record.message.usage,
+                }
+            }
+            Kind::Compaction => {
+                summary = serde_json::from_slice(part(bytes, record.summary))?;
+                Body::Compaction {
+                    summary: &summary,
+                    first_kept: record.reference.as_ref().map_or("?", EntryId::as_str),
+                    tokens_before: record.tokens_before,
+                    tokens_after: record.tokens_after,
+                }
+            }
+            _ => {
+                kind = type_of(bytes)?;
+                Body::Unknown { kind: &kind }
+            }
+        };
+        let entry = Entry {
+            id: record.id.as_ref().map_or("?", EntryId::as_str),
+            timestamp: record.timestamp,
+            compacted: false,
+            body,
+        };
+        self.draw(&entry, out)
+    }
+}
+
+/// Draws entries of a session; `compacted` tells of which a summary stands in the context.
 pub(super) fn draw(
     log: &SessionLog,
     indices: impl Iterator<Item = u32>,
     compacted: impl Fn(&NodeInfo<'_>) -> bool,
-    full: bool,
+    pen: &mut Pen,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let (styles, times) = (out.styles, super::times());
-    let mut conversation = Conversation::new(View {
-        styles: &styles,
-        times: &times,
-        width: out.width,
-        full: full || !out.terminal,
-        wrap: out.terminal,
-    });
     for node in indices.filter_map(|index| log.node(index)) {
         let mut draw = |body: Body<'_>| {
             let entry = Entry {
@@ -32,11 +100,11 @@ pub(super) fn draw(
                 compacted: compacted(&node),
                 body,
             };
-            out.render(|data, _| conversation.entry(data, &entry))
+            pen.draw(&entry, out)
         };
         match node.kind {
             Kind::Message => draw(Body::Message {
-                message: &payload(log, &node)?,
+                message: &payload(&*log.payload(node.index)?, node.role),
                 usage: node.usage,
             })?,
             Kind::Compaction => {
@@ -59,18 +127,36 @@ pub(super) fn draw(
 }
 
 /// A message's payload, to be looked at.
-fn payload(log: &SessionLog, node: &NodeInfo<'_>) -> Result<Value, Failure> {
-    let raw = log.payload(node.index)?;
-    Ok(serde_json::from_str(raw.get()).unwrap_or_else(|_| {
+fn payload(raw: &RawValue, role: Role) -> Value {
+    serde_json::from_str(raw.get()).unwrap_or_else(|_| {
         // Numbers may exceed what this parser takes (F3): then it is shown as it stands.
-        let role = match node.role {
+        let role = match role {
             Role::User => "user",
             Role::Assistant => "assistant",
             Role::ToolResult => "tool_result",
             Role::Other => "message",
         };
         json!({"role": role, "content": raw.get()})
-    }))
+    })
+}
+
+/// The part of a record that lies in `span`.
+fn part(record: &[u8], span: Span) -> &[u8] {
+    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    let end = span.start.saturating_add(span.len);
+    record
+        .get(place(span.start)..place(end))
+        .unwrap_or_default()
+}
+
+/// The name of a record's kind.
+pub(super) fn type_of(record: &[u8]) -> Result<String, Failure> {
+    #[derive(serde::Deserialize)]
+    struct Typed {
+        r#type: String,
+    }
+    let typed: Typed = serde_json::from_slice(record)?;
+    Ok(typed.r#type)
 }
 
 /// The name of a node's kind.

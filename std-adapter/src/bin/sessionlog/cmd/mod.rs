@@ -7,6 +7,7 @@ mod context;
 mod delete;
 mod entry;
 mod flash;
+mod follow;
 mod fork;
 mod leaf;
 mod list;

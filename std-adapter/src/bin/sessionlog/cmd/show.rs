@@ -1,6 +1,6 @@
 //! `show SESSION`: the active branch, from its root to its tip.
 
-use super::entry;
+use super::{entry, follow};
 use crate::args::{Global, Show};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -13,13 +13,13 @@ use sessionlog_core::{Timestamp, record::Kind};
 
 /// A line of `show --json`.
 #[derive(Serialize)]
-struct Line<'a> {
-    id: Option<&'a str>,
-    r#type: &'a str,
+pub(super) struct Line<'a> {
+    pub(super) id: Option<&'a str>,
+    pub(super) r#type: &'a str,
     /// A summary stands for it in the context.
-    compacted: bool,
+    pub(super) compacted: bool,
     /// As it stands in the file.
-    record: &'a RawValue,
+    pub(super) record: &'a RawValue,
 }
 
 pub(crate) fn run(args: &Show, global: &Global, out: &mut Output) -> Result<(), Failure> {
@@ -36,7 +36,10 @@ pub(crate) fn run(args: &Show, global: &Global, out: &mut Output) -> Result<(), 
                 record: serde_json::from_slice(&record)?,
             })?;
         }
-        return Ok(());
+        return match args.follow {
+            true => follow::go_on(&log, None, out),
+            false => Ok(()),
+        };
     }
     let (id, times) = (log.id(), super::times());
     out.render(|data, styles| {
@@ -54,7 +57,12 @@ pub(crate) fn run(args: &Show, global: &Global, out: &mut Output) -> Result<(), 
         out.note(format_args!("Nothing is said yet."));
     }
     let compacted = |node: &NodeInfo<'_>| is_compacted(&context, node);
-    entry::draw(&log, shown.into_iter(), compacted, args.full, out)
+    let mut pen = entry::Pen::new(args.full, out);
+    entry::draw(&log, shown.into_iter(), compacted, &mut pen, out)?;
+    match args.follow {
+        true => follow::go_on(&log, Some(pen), out),
+        false => Ok(()),
+    }
 }
 
 /// The branch, and with it the unknown entries that hang on it or on nothing, in file order.

@@ -65,22 +65,27 @@ pub(crate) struct View<'v> {
 /// Writes entries as they come; holds none of them.
 pub(crate) struct Conversation<'v> {
     view: View<'v>,
+    drawn: &'v mut Drawn,
+}
+
+/// What stands above the next entry.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Drawn {
     turn: u64,
     begun: bool,
 }
 
 impl<'v> Conversation<'v> {
-    pub(crate) fn new(view: View<'v>) -> Self {
-        let (turn, begun) = (0, false);
-        Self { view, turn, begun }
+    pub(crate) fn new(view: View<'v>, drawn: &'v mut Drawn) -> Self {
+        Self { view, drawn }
     }
 
     /// Writes the next entry.
     pub(crate) fn entry(&mut self, out: &mut dyn Write, entry: &Entry<'_>) -> io::Result<()> {
-        if self.begun {
+        if self.drawn.begun {
             writeln!(out)?;
         }
-        self.begun = true;
+        self.drawn.begun = true;
         let s = self.view.styles;
         match entry.body {
             Body::Message { message, usage } => self.message(out, entry, message, usage),
@@ -139,8 +144,8 @@ impl<'v> Conversation<'v> {
             other => (sanitize::field(other), s.heading),
         };
         if role == "user" {
-            self.turn = self.turn.saturating_add(1);
-            self.rule(out, &format!("turn {}", thousands(self.turn)), s.dim)?;
+            self.drawn.turn = self.drawn.turn.saturating_add(1);
+            self.rule(out, &format!("turn {}", thousands(self.drawn.turn)), s.dim)?;
         }
         let style = self.shade(entry, style);
         let failed = message.get("is_error") == Some(&Value::Bool(true));

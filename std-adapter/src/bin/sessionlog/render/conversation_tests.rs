@@ -13,7 +13,8 @@ fn show(entries: &[Entry<'_>], full: bool, colored: bool) -> String {
         full,
         wrap: false,
     };
-    let mut conversation = Conversation::new(view);
+    let mut drawn = Drawn::default();
+    let mut conversation = Conversation::new(view, &mut drawn);
     let mut out = Vec::new();
     for entry in entries {
         conversation.entry(&mut out, entry).unwrap();
@@ -194,7 +195,9 @@ fn headings_keep_to_the_terminal() {
     let shown = |view: View<'_>| {
         let mut out = Vec::new();
         let one = entry("msg-1", message(&answer, None));
-        Conversation::new(view).entry(&mut out, &one).unwrap();
+        Conversation::new(view, &mut Drawn::default())
+            .entry(&mut out, &one)
+            .unwrap();
         String::from_utf8(out)
             .unwrap()
             .lines()
