@@ -124,10 +124,7 @@ impl<'w> Agent<'w> {
         let mut text: heapless::String<64> = heapless::String::new();
         let mut call: heapless::String<16> = heapless::String::new();
         // They fit: the numbers have at most ten digits.
-        let _ = writeln!(
-            text,
-            "Question {turn}: is the greenhouse \"warm\" enough?"
-        );
+        let _ = writeln!(text, "Question {turn}: is the greenhouse \"warm\" enough?");
         let _ = write!(call, "call-{turn}");
 
         self.journal.append(&UserMessage {

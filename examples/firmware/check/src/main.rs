@@ -1,12 +1,9 @@
 //! On the host, after the power was cut: is what the firmware acknowledged still there?
 //!
 //! ```text
-//! firmware-check export IMAGE -o FILE    the newest session in a flash image, as a session file
-//! firmware-check acked FILE ACKS...      every acknowledged record is in the session file
+//! firmware-check acked FILE ACKS...      every acknowledged record is in the session file, which `sessionlog flash export` writes
 //! ```
 //! Exit status 1: something is lost, or what is there is no record. 2: a file cannot be read.
-
-mod image;
 
 use sessionlog_core::{
     crc::Crc32,
@@ -20,9 +17,8 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args[..] {
-        ["export", image, "-o", file] => export(image, file),
         ["acked", file, ref acks @ ..] if !acks.is_empty() => acked(file, acks),
-        _ => Err("usage: firmware-check export IMAGE -o FILE | acked FILE ACKS...".into()),
+        _ => Err("usage: firmware-check acked FILE ACKS...".into()),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -32,12 +28,6 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-fn export(image: &str, file: &str) -> Result<bool> {
-    let session = image::newest_session(fs::read(image)?)?;
-    fs::write(file, session)?;
-    Ok(true)
 }
 
 /// A record that was acknowledged.
