@@ -8,7 +8,7 @@
 //! - [`SessionLog`]: a session, read whole: its tip, branch, context, sums and damage.
 //! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
 //! - [`verify()`]: is a session whole? [`repair()`]: makes it so. [`fork()`]: a branch as a session of its own.
-//! - [`flash`]: images of a device's flash.
+//! - [`flash`]: images of a device's flash. [`interchange`]: sessions of other agents.
 //! - [`pricing`]: what a model costs.
 //! - [`sanitize`]: text from a session made safe to show.
 
@@ -20,6 +20,7 @@ mod files;
 pub mod flash;
 pub mod fork;
 pub mod header;
+pub mod interchange;
 pub mod io;
 pub mod lock;
 pub mod pricing;

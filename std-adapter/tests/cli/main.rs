@@ -6,6 +6,8 @@ mod change;
 mod damage;
 /// Images of a device's flash.
 mod flash;
+/// Sessions of other agents, read and imported.
+mod foreign;
 /// The examples in FORMAT.md.
 mod format;
 /// Text that would like to run in the reader's terminal; pipes that close.

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod flash;
+pub(crate) mod interchange;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
@@ -70,6 +71,7 @@ pub(crate) enum Command {
     Verify(Verify),
     Repair(Repair),
     Delete(Delete),
+    Import(interchange::Import),
     Flash(flash::Flash),
     Completions(Completions),
 }

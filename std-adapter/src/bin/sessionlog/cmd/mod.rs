@@ -8,6 +8,7 @@ mod delete;
 mod entry;
 mod flash;
 mod fork;
+mod import;
 mod leaf;
 mod list;
 mod new;
@@ -48,6 +49,7 @@ pub(crate) fn run(command: Command, global: &Global, out: &mut Output) -> Result
         Command::Verify(args) => verify::run(&args, global, out),
         Command::Repair(args) => repair::run(&args, global, out),
         Command::Delete(args) => delete::run(&args, global, out),
+        Command::Import(args) => import::run(&args, global, out),
         Command::Flash(args) => flash::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
     }
