@@ -9,11 +9,16 @@
 //! lines and bytes that they name are the file's own. Nothing writes to one: [`import`] makes a session of it in a store.
 
 mod claude;
+mod claw;
+mod codex;
 mod import;
 mod json;
 mod lines;
+mod opi2;
 mod out;
+mod packed;
 mod parts;
+mod pi;
 mod places;
 
 pub use import::{Imported, Importer, Outcome};
@@ -24,8 +29,10 @@ use crate::{
     Error,
     files::{self, Open},
     flash,
+    header::HEAD_BYTES,
     io::read_at,
 };
+use json::Members;
 use lines::Source;
 use out::{Link, Out};
 use std::{
@@ -44,7 +51,8 @@ const LOOKED_INTO: u64 = 1 << 20;
 const OURS: &[u8] = b"{\"type\":\"session\",\"version\":1,";
 
 /// What is looked for in a file, in words.
-pub(crate) const LOOKED_FOR: &str = "a sessionlog or opi session (version 1), Claude Code's JSON Lines";
+pub(crate) const LOOKED_FOR: &str = "a sessionlog or opi session, Claude Code's, Codex's (also .zst), claw-code's and pi's JSON Lines, \
+    claw-code's JSON object, a flash image";
 
 /// A format of another agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +60,16 @@ pub(crate) const LOOKED_FOR: &str = "a sessionlog or opi session (version 1), Cl
 pub enum Format {
     /// Claude Code's JSON Lines.
     Claude,
+    /// claw-code's JSON Lines.
+    Claw,
+    /// claw-code's older form: one JSON object.
+    ClawObject,
+    /// Codex's JSON Lines.
+    Codex,
+    /// opi, version 2.
+    Opi2,
+    /// pi, versions 1 to 3.
+    Pi,
 }
 
 impl Format {
@@ -60,6 +78,10 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Self::Claude => "claude",
+            Self::Claw | Self::ClawObject => "claw",
+            Self::Codex => "codex",
+            Self::Opi2 => "opi",
+            Self::Pi => "pi",
         }
     }
 }
@@ -69,6 +91,10 @@ impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Claude => "Claude Code",
+            Self::Claw | Self::ClawObject => "claw-code",
+            Self::Codex => "Codex",
+            Self::Opi2 => "opi 2",
+            Self::Pi => "pi",
         })
     }
 }
@@ -101,15 +127,18 @@ pub(crate) struct Input {
 pub(crate) fn input(path: &Path) -> Result<Input, Error> {
     let (file, metadata) = files::open_regular(path, Open::Read)?;
     let (file, bytes) = flash::session_in(path, file, metadata.len())?;
-    let source = Source {
-        path: path.into(),
-        file,
-        len: bytes,
-    };
+    let source = packed::unpacked(
+        Source {
+            path: path.into(),
+            file,
+            len: bytes,
+        },
+        u64::MAX,
+    )?;
     let Some(format) = recognise_in(&source)? else {
         return Ok(Input {
+            bytes: source.len,
             file: source.file,
-            bytes,
             findings: None,
         });
     };
@@ -146,6 +175,11 @@ fn convert(
     let mut out = Out::new(format, source.path(), sink);
     let tail = match format {
         Format::Claude => claude::convert(source, &mut out)?,
+        Format::Claw => claw::convert(source, &mut out)?,
+        Format::ClawObject => claw::convert_object(source, &mut out)?,
+        Format::Codex => codex::convert(source, &mut out)?,
+        Format::Opi2 => opi2::convert(source, &mut out)?,
+        Format::Pi => pi::convert(source, &mut out)?,
     };
     if let Some((tip, time)) = tail.tip.as_ref().filter(|_| ended) {
         out.leaf(tip, time)?;
@@ -164,11 +198,12 @@ fn temporary() -> Result<File, Error> {
 /// Those of opening and reading it.
 pub fn recognise(path: &Path) -> Result<Option<Format>, Error> {
     let (file, metadata) = files::open_regular(path, Open::Read)?;
-    recognise_in(&Source {
+    let source = Source {
         path: path.into(),
         file,
         len: metadata.len(),
-    })
+    };
+    recognise_in(&packed::unpacked(source, HEAD_BYTES)?)
 }
 
 fn recognise_in(source: &Source) -> Result<Option<Format>, Error> {
@@ -182,11 +217,53 @@ fn recognise_in(source: &Source) -> Result<Option<Format>, Error> {
         if line.number > LOOKED_AT || line.start > LOOKED_INTO {
             break;
         }
-        if claude::is_mine(line.bytes) {
-            return Ok(Some(Format::Claude));
+        if let Some(members) = line.object().ok().and_then(Members::parse) {
+            let known: [(Format, fn(&Members<'_>) -> bool); 5] = [
+                (Format::Opi2, opi2::is_mine),
+                (Format::Pi, pi::is_mine),
+                (Format::Codex, codex::is_mine),
+                (Format::Claw, claw::is_mine),
+                (Format::Claude, claude::is_mine),
+            ];
+            let found = known.iter().find(|(_, is_mine)| is_mine(&members));
+            if let Some((format, _)) = found {
+                return Ok(Some(*format));
+            }
+            if is_ours(&members) {
+                return Ok(None);
+            }
+        }
+        if line.number == 1 && claw::is_object(source)? {
+            return Ok(Some(Format::ClawObject));
         }
     }
     Ok(None)
+}
+
+/// A record of ours, or of opi's version 1: a header, or a message with an id.
+fn is_ours(line: &Members<'_>) -> bool {
+    match line.text("type").as_deref() {
+        Some("session") => line.get("version").is_some(),
+        Some("message" | "compaction" | "leaf") => line.text("id").is_some(),
+        _ => false,
+    }
+}
+
+/// The first bytes of a foreign file as a stream, to tell what it is about; `None` for what is not foreign.
+pub(crate) fn opening(path: &Path) -> Result<Option<(File, u64, Format)>, Error> {
+    let (file, metadata) = files::open_regular(path, Open::Read)?;
+    let source = Source {
+        path: path.into(),
+        file,
+        len: metadata.len(),
+    };
+    let mut source = packed::unpacked(source, HEAD_BYTES)?;
+    let Some(format) = recognise_in(&source)? else {
+        return Ok(None);
+    };
+    source.len = source.len.min(HEAD_BYTES / 2);
+    let (file, len, _, _) = converted(&source, format, false)?;
+    Ok(Some((file, len, format)))
 }
 
 /// A foreign file is not written to as if it were a session's.

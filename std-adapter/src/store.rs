@@ -8,6 +8,7 @@ use crate::{
     Error, HeaderFault, HeaderInfo, WriterLock,
     files::{self, Open},
     header::{Head, HeadReader},
+    interchange::{self, Format},
     lock::{LockError, open_locked},
 };
 use etcetera::BaseStrategy;
@@ -75,6 +76,8 @@ pub struct SessionInfo {
     /// The beginning of the first text that a user wrote, as it stands there, at most 80 characters.
     /// `None` if it is not among the file's first [`HEAD_BYTES`](crate::header::HEAD_BYTES).
     pub first_user_text: Option<String>,
+    /// Of a file of another agent: which. Those of ours, and of opi's version 1, have none.
+    pub format: Option<Format>,
 }
 
 impl SessionStore {
@@ -317,6 +320,7 @@ impl SessionInfo {
             modified: modified.unwrap_or(SystemTime::UNIX_EPOCH),
             bytes: metadata.map_or(0, |there| there.len()),
             first_user_text: None,
+            format: None,
         }
     }
 }
@@ -341,12 +345,21 @@ fn infos(entries: &[(String, DirEntry)]) -> Vec<SessionInfo> {
 
 fn info(path: &Path, how: Open, id: String, reader: &mut HeadReader) -> Result<SessionInfo, Error> {
     let (file, metadata) = files::open_regular(path, how)?;
+    let read = reader.read(&file, metadata.len());
+    let mut head = read.map_err(Error::io(path, "read"))?;
+    let mut format = None;
+    if head.header.is_err()
+        && let Some((stream, len, found)) = interchange::opening(path)?
+    {
+        head = reader
+            .read(&stream, len)
+            .map_err(Error::io(path, "read"))?;
+        format = Some(found);
+    }
     let Head {
         header,
         first_user_text,
-    } = reader
-        .read(&file, metadata.len())
-        .map_err(Error::io(path, "read"))?;
+    } = head;
     Ok(SessionInfo {
         path: path.into(),
         id,
@@ -354,6 +367,7 @@ fn info(path: &Path, how: Open, id: String, reader: &mut HeadReader) -> Result<S
         modified: metadata.modified().map_err(Error::io(path, "read"))?,
         bytes: metadata.len(),
         first_user_text,
+        format,
     })
 }
 

@@ -7,7 +7,7 @@
 use super::{
     Tail,
     json::{Json, Members, Put, Rest, list, put, put_text, put_text_or_null, text},
-    lines::{Source, object},
+    lines::Source,
     out::{Compaction, Head, Link, NO_TIME, Out, is_id, unix_ms},
     parts::{put_call, put_image, put_text_part, put_usage},
 };
@@ -78,7 +78,6 @@ pub(super) fn convert(source: &Source, out: &mut Out<'_>) -> Result<Tail, Error>
         calls: HashMap::new(),
         before: None,
         tail: Tail::default(),
-        last: None,
     };
     let mut bytes = Vec::new();
     for at in index.order() {
@@ -214,8 +213,6 @@ struct Pass {
     /// The tokens before the compaction whose boundary was met last.
     before: Option<u64>,
     tail: Tail,
-    /// The line that the tip came from.
-    last: Option<usize>,
 }
 
 impl Pass {
@@ -276,9 +273,7 @@ impl Pass {
             self.assistant(link, members, message, counts, out)?;
         }
         let item = &index.items[at];
-        // Parents that stand after their children make the order another than the file's.
-        if (item.main || self.only_side) && self.last.is_none_or(|last| last < at) {
-            self.last = Some(at);
+        if item.main || self.only_side {
             self.tail = Tail::at(link);
         }
         Ok(())
@@ -596,13 +591,10 @@ fn end(json: &mut Json, link: Link<'_>) -> Put {
     json.end_object()
 }
 
-/// The file's lines look like Claude Code's.
-pub(super) fn is_mine(line: &[u8]) -> bool {
-    let Some(members) = object(line).ok().and_then(Members::parse) else {
-        return false;
-    };
-    let has = |names: &[&str]| names.iter().all(|name| members.get(name).is_some());
-    match members.text("type").as_deref() {
+/// The line looks like one of Claude Code's.
+pub(super) fn is_mine(line: &Members<'_>) -> bool {
+    let has = |names: &[&str]| names.iter().all(|name| line.get(name).is_some());
+    match line.text("type").as_deref() {
         Some("user" | "assistant" | "system") => has(&["uuid", "sessionId"]) || has(&["uuid", "parentUuid"]),
         Some("summary") => has(&["summary", "leafUuid"]),
         Some("file-history-snapshot") => has(&["snapshot"]),

@@ -3,6 +3,7 @@
 use super::{
     Findings, Format, Tail, converted,
     lines::{Lines, Source},
+    packed::unpacked,
     recognise_in,
 };
 use crate::{
@@ -99,6 +100,7 @@ impl<'s> Importer<'s> {
             file,
             len,
         };
+        let source = unpacked(source, u64::MAX)?;
         let format = recognise_in(&source)?;
         let (stream, findings, tail) = match format {
             Some(format) => {
