@@ -11,6 +11,7 @@
 mod claude;
 mod claw;
 mod codex;
+mod export;
 mod import;
 mod json;
 mod lines;
@@ -21,6 +22,7 @@ mod parts;
 mod pi;
 mod places;
 
+pub use export::{Exported, Target, export};
 pub use import::{Imported, Importer, Outcome};
 pub(crate) use out::Findings;
 pub use places::session_files;

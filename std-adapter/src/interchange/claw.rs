@@ -26,8 +26,11 @@ pub(super) const USAGE: [(&str, &str); 4] = [
 /// The latest time that four digits of a year can tell, in milliseconds.
 const LAST_MS: u64 = 253_402_300_799_999;
 
-/// What stands in a header's `foreign` of a session that was one object.
-const LEGACY: &str = "{\"object\":true}";
+/// What stands in a header's `foreign` of a session that was one object: what it had to name it and to date it.
+const LEGACY: [[&str; 2]; 2] = [
+    ["{\"id\":false,\"time\":false}", "{\"id\":false,\"time\":true}"],
+    ["{\"id\":true,\"time\":false}", "{\"id\":true,\"time\":true}"],
+];
 
 /// The name that a message bears that goes on in the next one: parts of one message there.
 pub(super) const PART: &str = "{\"goes_on\":true}";
@@ -183,7 +186,10 @@ impl Pass {
         }
         self.time = time.map_or_else(|| NO_TIME.to_owned(), timestamp_of);
         self.model = meta.text("model").map(|model| model.into_owned());
-        let cwd = meta.take_text("workspace_root");
+        let cwd = meta.text("workspace_root").filter(|cwd| !cwd.is_empty());
+        if cwd.is_some() {
+            meta.take("workspace_root");
+        }
         let fork = meta.object("fork");
         let fork = fork.filter(|fork| fork.text("parent_session_id").is_some());
         let (mut parent, mut name) = (None, None);
@@ -196,7 +202,8 @@ impl Pass {
         }
         let mut rest = Rest::of(meta).with("fork", rest);
         if legacy {
-            let mark = Members::parse(LEGACY).unwrap_or_default();
+            let mark = LEGACY[usize::from(id.is_some())][usize::from(time.is_some())];
+            let mark = Members::parse(mark).unwrap_or_default();
             rest = rest.with("legacy", Rest::of(mark));
         }
         let stem = name_of(source.path());
