@@ -25,7 +25,7 @@ mod places;
 pub use export::{Exported, Target, export};
 pub use import::{Imported, Importer, Outcome};
 pub(crate) use out::Findings;
-pub use places::session_files;
+pub use places::{session_files, sessions_in, usual_places};
 
 use crate::{
     Error,
@@ -164,7 +164,9 @@ fn converted(
     let (findings, tail) = convert(source, format, ended, &mut sink)?;
     let copy = sink.into_inner().map_err(io::IntoInnerError::into_error);
     let copy = copy.map_err(Error::io(source.path(), "convert"))?;
-    let bytes = copy.metadata().map_err(Error::io(source.path(), "convert"))?;
+    let bytes = copy
+        .metadata()
+        .map_err(Error::io(source.path(), "convert"))?;
     Ok((copy, bytes.len(), findings, tail))
 }
 

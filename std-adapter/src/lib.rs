@@ -9,6 +9,7 @@
 //! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
 //! - [`verify()`]: is a session whole? [`repair()`]: makes it so. [`fork()`]: a branch as a session of its own.
 //! - [`flash`]: images of a device's flash. [`interchange`]: sessions of other agents.
+//! - [`prune`]: old sessions put away.
 //! - [`pricing`]: what a model costs.
 //! - [`sanitize`]: text from a session made safe to show.
 
@@ -24,6 +25,7 @@ pub mod interchange;
 pub mod io;
 pub mod lock;
 pub mod pricing;
+pub mod prune;
 pub mod reader;
 pub mod repair;
 pub mod sanitize;

@@ -14,9 +14,7 @@ pub(crate) use nodes::Nodes;
 pub(crate) use pass::problem;
 pub(crate) use problem::Problems;
 
-use crate::{
-    Error, HeaderInfo, interchange, scan::scan,
-};
+use crate::{Error, HeaderInfo, interchange, scan::scan};
 use pass::Pass;
 use sessionlog_core::{
     Sequence, Timestamp, Usage, UsageTotals,

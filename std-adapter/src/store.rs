@@ -351,9 +351,7 @@ fn info(path: &Path, how: Open, id: String, reader: &mut HeadReader) -> Result<S
     if head.header.is_err()
         && let Some((stream, len, found)) = interchange::opening(path)?
     {
-        head = reader
-            .read(&stream, len)
-            .map_err(Error::io(path, "read"))?;
+        head = reader.read(&stream, len).map_err(Error::io(path, "read"))?;
         format = Some(found);
     }
     let Head {

@@ -57,8 +57,8 @@ struct Index {
 
 pub(super) fn convert(source: &Source, out: &mut Out<'_>) -> Result<Tail, Error> {
     let index = Index::of(source)?;
-    let only_side = index.items.iter().any(|item| item.speaks)
-        && !index.items.iter().any(|item| item.main);
+    let only_side =
+        index.items.iter().any(|item| item.speaks) && !index.items.iter().any(|item| item.main);
     let stem = name_of(source.path());
     let session = index.session.as_deref();
     let id = match session {
@@ -184,7 +184,9 @@ impl Index {
         let mut placed = vec![false; self.items.len()];
         let mut waiting: HashMap<usize, Vec<usize>> = HashMap::new();
         for at in 0..self.items.len() {
-            let parent = self.items[at].parent.and_then(|parent| self.bearers.get(&parent));
+            let parent = self.items[at]
+                .parent
+                .and_then(|parent| self.bearers.get(&parent));
             if let Some(parent) = parent.filter(|parent| **parent > at || !placed[**parent])
                 && *parent != at
             {
@@ -269,7 +271,9 @@ impl Pass {
         } else if kind == "user" {
             self.user(link, members, message, out)?;
         } else {
-            let counts = index.items[at].answer.is_none_or(|id| index.answers[&id] == at);
+            let counts = index.items[at]
+                .answer
+                .is_none_or(|id| index.answers[&id] == at);
             self.assistant(link, members, message, counts, out)?;
         }
         let item = &index.items[at];
@@ -425,7 +429,11 @@ impl Pass {
                 Rest::of(message),
             ),
         };
-        let error = failed.then(|| blocks.iter().filter_map(|block| Members::of(block)?.text("text")));
+        let error = failed.then(|| {
+            blocks
+                .iter()
+                .filter_map(|block| Members::of(block)?.text("text"))
+        });
         let error = error.map(|texts| texts.collect::<Vec<_>>().join("\n"));
         let rest = Rest::of(line).with("message", message);
         out.message(link, &rest, |json| {
@@ -485,7 +493,9 @@ fn summary_of(message: &mut Members<'_>) -> String {
         return text.into_owned();
     }
     let blocks = list(content).unwrap_or_default();
-    let texts = blocks.iter().filter_map(|block| Members::of(block)?.text("text"));
+    let texts = blocks
+        .iter()
+        .filter_map(|block| Members::of(block)?.text("text"));
     texts.collect::<Vec<_>>().join("\n")
 }
 
@@ -595,7 +605,9 @@ fn end(json: &mut Json, link: Link<'_>) -> Put {
 pub(super) fn is_mine(line: &Members<'_>) -> bool {
     let has = |names: &[&str]| names.iter().all(|name| line.get(name).is_some());
     match line.text("type").as_deref() {
-        Some("user" | "assistant" | "system") => has(&["uuid", "sessionId"]) || has(&["uuid", "parentUuid"]),
+        Some("user" | "assistant" | "system") => {
+            has(&["uuid", "sessionId"]) || has(&["uuid", "parentUuid"])
+        }
         Some("summary") => has(&["summary", "leafUuid"]),
         Some("file-history-snapshot") => has(&["snapshot"]),
         Some("progress" | "attachment" | "queue-operation") => has(&["sessionId"]),

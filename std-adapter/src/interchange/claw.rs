@@ -5,7 +5,7 @@ use super::{
     json::{Json, Members, Put, Rest, list, put, put_raw, put_text},
     lines::{Line, MAX_LINE, Source, is_blank, object},
     out::{Compaction, Head, Link, NO_TIME, Out, is_id, timestamp_of, unix_ms},
-    parts::{api_of, put_call, provider_of},
+    parts::{api_of, provider_of, put_call},
 };
 use crate::{Error, reader::name_of};
 use serde_json::value::RawValue;
@@ -28,8 +28,14 @@ const LAST_MS: u64 = 253_402_300_799_999;
 
 /// What stands in a header's `foreign` of a session that was one object: what it had to name it and to date it.
 const LEGACY: [[&str; 2]; 2] = [
-    ["{\"id\":false,\"time\":false}", "{\"id\":false,\"time\":true}"],
-    ["{\"id\":true,\"time\":false}", "{\"id\":true,\"time\":true}"],
+    [
+        "{\"id\":false,\"time\":false}",
+        "{\"id\":false,\"time\":true}",
+    ],
+    [
+        "{\"id\":true,\"time\":false}",
+        "{\"id\":true,\"time\":true}",
+    ],
 ];
 
 /// The name that a message bears that goes on in the next one: parts of one message there.
@@ -158,7 +164,8 @@ pub(super) fn convert_object(source: &Source, out: &mut Out<'_>) -> Result<Tail,
                 number: 1,
                 start,
                 bytes: &bytes,
-                ended: fault != Fault::Json(sessionlog_core::json::scan::ScanErrorKind::UnexpectedEnd),
+                ended: fault
+                    != Fault::Json(sessionlog_core::json::scan::ScanErrorKind::UnexpectedEnd),
                 part: start > from,
             };
             out.damaged(&cut, fault, at.saturating_sub(from))?;
@@ -374,7 +381,8 @@ impl Pass {
 fn result_of(block: &RawValue) -> Option<Members<'_>> {
     let block = Members::of(block)?;
     let is = |name: &str| block.text(name).is_some();
-    let whole = is("tool_use_id") && is("tool_name") && is("output") && block.get("is_error").is_some();
+    let whole =
+        is("tool_use_id") && is("tool_name") && is("output") && block.get("is_error").is_some();
     (block.text("type")? == "tool_result" && whole).then_some(block)
 }
 
@@ -408,7 +416,11 @@ fn put_block(json: &mut Json, raw: &RawValue) -> Put {
     };
     let string = |block: &Members<'_>, name: &str| block.text(name).is_some();
     let is_call = block.text("type").as_deref() == Some("tool_use");
-    if !is_call || !["id", "name", "input"].iter().all(|name| string(&block, name)) {
+    if !is_call
+        || !["id", "name", "input"]
+            .iter()
+            .all(|name| string(&block, name))
+    {
         return put(json, raw);
     }
     block.take("type");
@@ -496,7 +508,8 @@ impl Sink for Outline {
             self.end = at;
         } else if depth == 1 {
             let name = serde_json::to_string(&String::from_utf8_lossy(&self.key));
-            self.members.push((name.unwrap_or_default(), self.begun, at));
+            self.members
+                .push((name.unwrap_or_default(), self.begun, at));
             self.end = at;
         }
     }
@@ -535,7 +548,8 @@ impl Outline {
                 break;
             }
         }
-        if !complete && outline.fault.is_none()
+        if !complete
+            && outline.fault.is_none()
             && let Err(error) = scanner.finish(&mut outline)
         {
             outline.fault = Some((Fault::Json(error.kind), error.at));
@@ -549,7 +563,10 @@ pub(super) fn is_mine(line: &Members<'_>) -> bool {
     match line.text("type").as_deref() {
         Some("session_meta") => line.get("session_id").is_some(),
         Some("message") => {
-            line.get("id").is_none() && line.object("message").is_some_and(|m| m.get("blocks").is_some())
+            line.get("id").is_none()
+                && line
+                    .object("message")
+                    .is_some_and(|m| m.get("blocks").is_some())
         }
         _ => false,
     }

@@ -329,7 +329,11 @@ impl Pass<'_> {
         if let Some(before) = self.turns.drain(left..).next() {
             self.tip = before;
             if let Some(tip) = &self.tip {
-                let time = self.tail.tip.take().map_or_else(|| NO_TIME.into(), |(_, time)| time);
+                let time = self
+                    .tail
+                    .tip
+                    .take()
+                    .map_or_else(|| NO_TIME.into(), |(_, time)| time);
                 self.tail.tip = Some((tip.clone(), time));
             }
         }
@@ -343,7 +347,10 @@ impl Pass<'_> {
         mut payload: Members<'_>,
         out: &mut Out<'_>,
     ) -> Result<(), Error> {
-        let mut summary = payload.take_text("message").unwrap_or_default().into_owned();
+        let mut summary = payload
+            .take_text("message")
+            .unwrap_or_default()
+            .into_owned();
         if summary.is_empty() {
             // What stands for the history instead.
             let items = payload.get("replacement_history").and_then(list);
@@ -388,11 +395,19 @@ impl Pass<'_> {
         out: &mut Out<'_>,
     ) -> Result<(), Error> {
         line.take("timestamp");
-        self.said(number, time, &Rest::of(line), Some(*usage), false, out, |json| {
-            json.key("content")?;
-            json.begin_array()?;
-            json.end_array()
-        })
+        self.said(
+            number,
+            time,
+            &Rest::of(line),
+            Some(*usage),
+            false,
+            out,
+            |json| {
+                json.key("content")?;
+                json.begin_array()?;
+                json.end_array()
+            },
+        )
     }
 
     fn item(
@@ -417,7 +432,9 @@ impl Pass<'_> {
                 let mut role = payload.text("role").unwrap_or_default();
                 let parts = payload.take_list("content").unwrap_or_default();
                 if role == "user" {
-                    let first = parts.iter().find_map(|part| Members::of(part)?.text("text"));
+                    let first = parts
+                        .iter()
+                        .find_map(|part| Members::of(part)?.text("text"));
                     let injected = |text: &str| INJECTED.iter().any(|mark| text.starts_with(mark));
                     if first.is_some_and(|text| injected(text.trim_start())) {
                         // No turn: Codex says it in the user's name.
@@ -490,7 +507,8 @@ impl Pass<'_> {
             _ => payload.take_text("arguments"),
         };
         let arguments = arguments.unwrap_or_default();
-        self.calls.insert(id.clone().into_owned(), name.clone().into_owned());
+        self.calls
+            .insert(id.clone().into_owned(), name.clone().into_owned());
         let rest = Rest::of(line).with("payload", Rest::of(payload));
         self.said(number, time, &rest, usage, true, out, |json| {
             json.key("content")?;
@@ -590,7 +608,10 @@ impl Pass<'_> {
     }
 
     /// What the model has said; `content` writes that member.
-    #[allow(clippy::too_many_arguments, reason = "all of them are what an answer consists of")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "all of them are what an answer consists of"
+    )]
     fn said(
         &mut self,
         number: u64,
@@ -626,7 +647,9 @@ fn text_of(raw: &RawValue) -> String {
         return text.into_owned();
     }
     let parts = list(raw).unwrap_or_default();
-    let texts = parts.iter().filter_map(|part| Members::of(part)?.text("text"));
+    let texts = parts
+        .iter()
+        .filter_map(|part| Members::of(part)?.text("text"));
     texts.collect::<Vec<_>>().join("\n")
 }
 
@@ -646,7 +669,9 @@ fn put_part(json: &mut Json, raw: &RawValue) -> Put {
     if kind.as_deref() == Some("input_image")
         && let Some(address) = part.text("image_url")
     {
-        let media = address.strip_prefix("data:").and_then(|data| data.split(';').next());
+        let media = address
+            .strip_prefix("data:")
+            .and_then(|data| data.split(';').next());
         json.begin_object()?;
         put_text(json, "type", "image")?;
         json.key("source")?;
@@ -665,6 +690,12 @@ fn put_part(json: &mut Json, raw: &RawValue) -> Put {
 /// The line looks like one of Codex's.
 pub(super) fn is_mine(line: &Members<'_>) -> bool {
     let kind = line.text("type");
-    let kinds = ["session_meta", "response_item", "event_msg", "turn_context", "compacted"];
+    let kinds = [
+        "session_meta",
+        "response_item",
+        "event_msg",
+        "turn_context",
+        "compacted",
+    ];
     kind.is_some_and(|kind| kinds.contains(&&*kind)) && line.object("payload").is_some()
 }

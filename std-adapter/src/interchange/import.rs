@@ -227,7 +227,10 @@ fn append(
         write_all(storage, &chunk[..read]).map_err(cannot)?;
     }
     embedded_io::Write::flush(storage).map_err(Error::io(path, "write"))?;
-    let handle = storage.file().try_clone().map_err(Error::io(path, "open"))?;
+    let handle = storage
+        .file()
+        .try_clone()
+        .map_err(Error::io(path, "open"))?;
     if let Some(leaf) = leaf(path, handle, storage.len(), tail)? {
         write_all(storage, &leaf).map_err(cannot)?;
     }
@@ -303,7 +306,10 @@ fn usable_id(id: &str, path: &Path) -> String {
     }
     let clean = |text: &str| -> String {
         let usable = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        let clean: String = text.chars().map(|c| if usable(c) { c } else { '-' }).collect();
+        let clean: String = text
+            .chars()
+            .map(|c| if usable(c) { c } else { '-' })
+            .collect();
         let clean = clean.trim_matches(['.', '-']);
         clean.chars().take(100).collect()
     };

@@ -295,7 +295,10 @@ mod tests {
     fn lines_are_joined_outside_of_strings_only() {
         for (json, line) in [
             ("{\n  \"a\" : [1,\r\n 2]\n}", "{\"a\":[1,2]}"),
-            ("{\"a \\\" b\\\\\":\n\" \\\\\" }", "{\"a \\\" b\\\\\":\" \\\\\"}"),
+            (
+                "{\"a \\\" b\\\\\":\n\" \\\\\" }",
+                "{\"a \\\" b\\\\\":\" \\\\\"}",
+            ),
             ("{\"a\": 1}", "{\"a\": 1}"),
         ] {
             assert_eq!(one_line(json.as_bytes()), line.as_bytes());

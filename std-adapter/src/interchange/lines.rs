@@ -68,7 +68,9 @@ impl Source {
     /// Reads some bytes into `bytes`, which is emptied first.
     pub(super) fn read(&self, start: u64, len: u64, bytes: &mut Vec<u8>) -> Result<(), Error> {
         bytes.clear();
-        let read = self.part(start, start.saturating_add(len)).read_to_end(bytes);
+        let read = self
+            .part(start, start.saturating_add(len))
+            .read_to_end(bytes);
         read.map_err(self.failed())?;
         match bytes.len() as u64 == len {
             true => Ok(()),

@@ -92,7 +92,11 @@ impl Pass {
             let sole = record == b"{";
             let envelope = super::json::document(|json| Rest::of(extra).write(json));
             let envelope = envelope.unwrap_or_else(|_| b"{}".to_vec());
-            record.extend(if sole { &b"\"envelope\":"[..] } else { b",\"envelope\":" });
+            record.extend(if sole {
+                &b"\"envelope\":"[..]
+            } else {
+                b",\"envelope\":"
+            });
             record.extend(envelope);
             record.push(b'}');
         }
@@ -149,7 +153,8 @@ pub(super) fn is_mine(line: &Members<'_>) -> bool {
     match line.text("type").as_deref() {
         Some("session") => {
             line.number("version") == Some(2)
-                && (line.get("parent_session").is_some() || line.get("runtime_input_binding").is_some())
+                && (line.get("parent_session").is_some()
+                    || line.get("runtime_input_binding").is_some())
         }
         Some("entry") => line.get("entry").is_some() && line.get("classification").is_some(),
         _ => false,

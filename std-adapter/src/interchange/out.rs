@@ -12,10 +12,7 @@ use crate::{
 use sessionlog_core::{
     EntryId, MAX_ID_LEN, Timestamp,
     json::WriteError,
-    record::{
-        FORMAT_VERSION, Fault, LeafEntry, Limits, RecordScanner, StoredEntry,
-        WRITER,
-    },
+    record::{FORMAT_VERSION, Fault, LeafEntry, Limits, RecordScanner, StoredEntry, WRITER},
 };
 use std::{
     convert::Infallible,
@@ -58,7 +55,9 @@ impl Findings {
             .iter_mut()
             .for_each(|problem| self.replace(problem));
         found.problems.extend_from_slice(&self.listed);
-        found.problems.sort_by_key(|problem| (problem.line, problem.byte));
+        found
+            .problems
+            .sort_by_key(|problem| (problem.line, problem.byte));
         found.problem_count += self.corrupt + u64::from(self.torn);
         found.health.corrupt += self.corrupt;
         found.health.torn |= self.torn;

@@ -178,7 +178,10 @@ impl Index {
         let time = members.text("timestamp");
         let given = members.text("parentId").filter(|id| is_id(id));
         let parent = match self.linear {
-            true => number.checked_sub(1).and_then(|before| self.ids.get(before)).cloned(),
+            true => number
+                .checked_sub(1)
+                .and_then(|before| self.ids.get(before))
+                .cloned(),
             false => given.map(Cow::into_owned),
         };
         let link = Link {
@@ -267,7 +270,9 @@ fn put_message(
     out: &mut Out<'_>,
 ) -> Result<(), Error> {
     let role = message.text("role").unwrap_or_default();
-    let told = message.get("timestamp").and_then(|raw| raw.get().parse().ok());
+    let told = message
+        .get("timestamp")
+        .and_then(|raw| raw.get().parse().ok());
     let time: i64 = told.unwrap_or_else(|| unix_ms(link.timestamp));
     if told.is_some() {
         message.take("timestamp");

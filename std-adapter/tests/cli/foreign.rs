@@ -14,16 +14,27 @@ pub(crate) fn dir() -> PathBuf {
 /// The samples, each with what must be read from it.
 pub(crate) fn samples() -> Vec<(String, Value)> {
     let mut samples = Vec::new();
-    for folder in fs::read_dir(dir()).unwrap().map(|entry| entry.unwrap().path()) {
+    for folder in fs::read_dir(dir())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+    {
         if !folder.is_dir() {
             continue;
         }
-        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        for path in fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+        {
             let name = path.to_str().unwrap().to_owned();
             if name.ends_with(".expect.json") {
                 continue;
             }
-            let stem = name.strip_suffix(".zst").unwrap_or(&name).rsplit_once('.').unwrap().0;
+            let stem = name
+                .strip_suffix(".zst")
+                .unwrap_or(&name)
+                .rsplit_once('.')
+                .unwrap()
+                .0;
             let expect = fs::read(format!("{stem}.expect.json")).unwrap();
             samples.push((name, serde_json::from_slice(&expect).unwrap()));
         }
@@ -56,13 +67,21 @@ fn sums(section: &Value) -> Value {
 fn check(store: &Store, path: &str, expect: &Value, name: &str) {
     let context: Value = serde_json::from_str(&store.run(&["context", "--json", path]).out)
         .unwrap_or_else(|_| panic!("{name}: {:?}", store.run(&["context", path])));
-    let read: Vec<_> = context["messages"].as_array().unwrap().iter().map(told).collect();
+    let read: Vec<_> = context["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(told)
+        .collect();
     assert_eq!(json!(read), expect["context"], "{name}");
     assert_eq!(context["tip"], expect["tip"], "{name}");
     for (member, value) in expect["session"].as_object().unwrap() {
         assert_eq!(&context["session"][member], value, "{name}: {member}");
     }
-    assert_eq!(context["recovery"]["unknown_entries"], expect["unknown"], "{name}");
+    assert_eq!(
+        context["recovery"]["unknown_entries"], expect["unknown"],
+        "{name}"
+    );
 
     let usage: Value = serde_json::from_str(&store.run(&["usage", "--json", path]).out).unwrap();
     for section in ["branch", "file"] {
@@ -76,13 +95,19 @@ fn check(store: &Store, path: &str, expect: &Value, name: &str) {
     let shown = lines(&store.run(&["show", "--json", path]).out);
     if let Some(ids) = expect["shown"].as_array() {
         let shown: Vec<_> = shown.iter().map(|line| line["id"].clone()).collect();
-        let on_branch: Vec<_> = shown.iter().filter(|id| ids.contains(id)).cloned().collect();
+        let on_branch: Vec<_> = shown
+            .iter()
+            .filter(|id| ids.contains(id))
+            .cloned()
+            .collect();
         assert_eq!(&on_branch, ids, "{name}: {shown:?}");
     }
     if let Some(tools) = expect["tools"].as_array() {
         let results = shown.iter().map(|line| &line["record"]["message"]);
         let results = results.filter(|message| message["role"] == "tool_result");
-        let named: Vec<_> = results.map(|message| message["tool_name"].clone()).collect();
+        let named: Vec<_> = results
+            .map(|message| message["tool_name"].clone())
+            .collect();
         assert_eq!(&named, tools, "{name}");
     }
     assert!(store.run(&["show", path]).code == 0, "{name}");
@@ -99,7 +124,10 @@ fn samples_are_read_as_they_are() {
         let found: Value = serde_json::from_str(&found.out).unwrap();
         assert_eq!(found["status"], expect["status"], "{path}: {found}");
         let problems = found["problems"].as_array().unwrap();
-        let at: Vec<_> = problems.iter().map(|problem| problem["line"].clone()).collect();
+        let at: Vec<_> = problems
+            .iter()
+            .map(|problem| problem["line"].clone())
+            .collect();
         let wanted = expect["lines"].as_array().cloned().unwrap_or_default();
         assert_eq!(at, wanted, "{path}: {problems:?}");
     }
@@ -116,13 +144,21 @@ fn imported_samples_say_the_same_and_are_imported_once() {
         assert_eq!(json!(id), expect["session"]["id"], "{path}");
         check(&store, id, &expect, &path);
         // Damage is kept in unknown entries: the session itself is sound.
-        let found: Value =
-            serde_json::from_str(&store.run(&["verify", "--json", &store.path(id).to_string_lossy()]).out).unwrap();
+        let found: Value = serde_json::from_str(
+            &store
+                .run(&["verify", "--json", &store.path(id).to_string_lossy()])
+                .out,
+        )
+        .unwrap();
         assert_eq!(found["status"], "clean", "{path}: {found}");
 
         let made = fs::read(store.path(id)).unwrap();
         let again = lines(&store.ok(&["import", "--json", &path]));
-        assert_eq!((&again[0]["outcome"], &again[0]["added"]), (&json!("unchanged"), &json!(0)), "{path}");
+        assert_eq!(
+            (&again[0]["outcome"], &again[0]["added"]),
+            (&json!("unchanged"), &json!(0)),
+            "{path}"
+        );
         assert_eq!(fs::read(store.path(id)).unwrap(), made, "{path}");
         // What is imported can be gone on with; that is no reason to import it again.
         store.append(id, &crate::run::user("more"));

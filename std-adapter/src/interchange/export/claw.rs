@@ -70,7 +70,11 @@ impl Writer<'_, '_> {
             self.entries(context, |kind| kind == "compaction")?;
             self.to.bytes(b",")?;
         }
-        if self.unknown()?.iter().any(|(_, kind)| kind == "prompt_history") {
+        if self
+            .unknown()?
+            .iter()
+            .any(|(_, kind)| kind == "prompt_history")
+        {
             self.to.bytes(b"\"prompt_history\":[")?;
             self.first = true;
             self.entries(context, |kind| kind == "prompt_history")?;
@@ -149,7 +153,10 @@ impl Writer<'_, '_> {
         let (mut foreign, record) = (header.foreign.clone(), &header.record);
         foreign.take("legacy");
         let created = record.text("timestamp");
-        let created = created.as_deref().and_then(Timestamp::parse).unwrap_or_default();
+        let created = created
+            .as_deref()
+            .and_then(Timestamp::parse)
+            .unwrap_or_default();
         let newest = log.nodes().filter_map(|node| node.timestamp).max();
         // Messages that came from there bear the time that the session was made at.
         let newest = newest.filter(|time| *time > created);
@@ -190,7 +197,10 @@ impl Writer<'_, '_> {
                     put_text(json, "model", model)?;
                 }
             }
-            if let Some(parent) = record.get("parent_session").filter(|raw| raw.get() != "null") {
+            if let Some(parent) = record
+                .get("parent_session")
+                .filter(|raw| raw.get() != "null")
+            {
                 let left = foreign.take_object("fork").unwrap_or_default();
                 json.key("fork")?;
                 json.begin_object()?;
@@ -224,7 +234,10 @@ impl Writer<'_, '_> {
             let branch = self.to.log.branch(index);
             let kind = |index: &u32| self.to.log.node(*index).map(|node| node.kind);
             let count = |wanted: Kind| {
-                branch.iter().filter(|index| kind(index) == Some(wanted)).count() as u64
+                branch
+                    .iter()
+                    .filter(|index| kind(index) == Some(wanted))
+                    .count() as u64
             };
             let kept = context.messages.iter().filter(|message| **message < index);
             let removed = count(Kind::Message).saturating_sub(kept.count() as u64);
@@ -364,7 +377,10 @@ fn put_result(json: &mut Json, payload: &Members<'_>) -> Put {
         left.take(known);
     }
     let word = |left: &mut Members<'_>, name| left.take_text(name).unwrap_or_default().into_owned();
-    let (call, name) = (word(&mut left, "tool_call_id"), word(&mut left, "tool_name"));
+    let (call, name) = (
+        word(&mut left, "tool_call_id"),
+        word(&mut left, "tool_name"),
+    );
     let failed = left.take("is_error");
     json.begin_object()?;
     put_text(json, "type", "tool_result")?;
@@ -392,7 +408,9 @@ fn put_blocks(json: &mut Json, content: Option<&RawValue>, verbatim: bool) -> Pu
             put(json, raw)?;
             continue;
         };
-        let call = part.object("tool_call").filter(|call| call.get("arguments").is_some());
+        let call = part
+            .object("tool_call")
+            .filter(|call| call.get("arguments").is_some());
         let kind = part.text("type").unwrap_or_default().into_owned();
         match call {
             Some(call) if kind == "tool_call" => {

@@ -22,7 +22,10 @@ pub(super) fn write(to: &mut To<'_>) -> Result<(), Error> {
         ("Session", log.id().as_str()),
         ("Begun", &header.timestamp),
         ("Directory", &header.cwd),
-        ("Continues", header.parent_session.as_deref().unwrap_or_default()),
+        (
+            "Continues",
+            header.parent_session.as_deref().unwrap_or_default(),
+        ),
     ] {
         if !value.is_empty() {
             let _ = writeln!(page, "- {name}: {}", code(value));
@@ -65,7 +68,11 @@ fn message(page: &mut String, payload: &Members<'_>) {
             model => format!("Assistant ({})", inline(&model)),
         },
         "tool_result" => {
-            let failed = if payload.is_true("is_error") { ", failed" } else { "" };
+            let failed = if payload.is_true("is_error") {
+                ", failed"
+            } else {
+                ""
+            };
             format!("Result of {}{failed}", code(&word("tool_name")))
         }
         other => inline(other),
@@ -161,7 +168,9 @@ fn markdown(text: &str) -> String {
                     open = None;
                 }
             }
-            (None, Some(mark)) if run >= 3 && !indented && !(mark == '`' && bare[run..].contains('`')) => {
+            (None, Some(mark))
+                if run >= 3 && !indented && !(mark == '`' && bare[run..].contains('`')) =>
+            {
                 safe.push_str(line);
                 open = Some((mark, run));
             }
@@ -229,7 +238,10 @@ mod tests {
         for (text, safe) in [
             ("a <script>b</script>", "a &lt;script>b&lt;/script>\n"),
             ("![x](http://spy/)", "\\![x](http://spy/)\n"),
-            ("[x](JavaScript:alert(1))", "[x](unsafe:JavaScript:alert(1))\n"),
+            (
+                "[x](JavaScript:alert(1))",
+                "[x](unsafe:JavaScript:alert(1))\n",
+            ),
             ("[x]( <javascript:y>)", "[x](unsafe: &lt;javascript:y>)\n"),
             ("[x](java&#115;cript:y)", "[x](unsafe:java&#115;cript:y)\n"),
             ("[x]: data:text/html,y", "[x]:unsafe: data:text/html,y\n"),

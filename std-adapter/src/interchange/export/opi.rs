@@ -13,9 +13,7 @@ use crate::{
 use serde_json::value::RawValue;
 use sessionlog_core::{
     EntryId, IdKind,
-    record::{
-        CompactionEntry, Header, Kind, LeafEntry, MessageEntry, Verbatim,
-    },
+    record::{CompactionEntry, Header, Kind, LeafEntry, MessageEntry, Verbatim},
 };
 
 /// A member that is to be a string, or null.
@@ -25,7 +23,10 @@ pub(super) fn write(to: &mut To<'_>) -> Result<(), Error> {
     let log = to.log;
     let header = log.header().cloned().unwrap_or_default();
     let id = log.id();
-    let fork_point = header.fork_point.as_deref().and_then(|id| EntryId::try_from(id).ok());
+    let fork_point = header
+        .fork_point
+        .as_deref()
+        .and_then(|id| EntryId::try_from(id).ok());
     let mut line = Vec::new();
     let encoded = Header {
         id: &id,
@@ -49,7 +50,8 @@ pub(super) fn write(to: &mut To<'_>) -> Result<(), Error> {
         line.clear();
         if node.kind == Kind::Message {
             let record = to.record(node.index)?;
-            let payload = super::document(|json| put_payload(json, &Parts::of(&record).payload, &node));
+            let payload =
+                super::document(|json| put_payload(json, &Parts::of(&record).payload, &node));
             let payload = to.made(payload)?;
             let entry = MessageEntry {
                 id: &id,
@@ -130,7 +132,11 @@ fn put_payload(json: &mut Json, payload: &Members<'_>, node: &NodeInfo<'_>) -> P
             let known = ["stop", "length", "tool_use", "error", "aborted"];
             let reason = reason.filter(|reason| known.contains(&&**reason));
             put_text(json, "stop_reason", reason.as_deref().unwrap_or("stop"))?;
-            put_or_null(json, "error_message", payload.get("error_message").filter(|raw| STRING(raw)))?;
+            put_or_null(
+                json,
+                "error_message",
+                payload.get("error_message").filter(|raw| STRING(raw)),
+            )?;
         }
         Some("tool_result") => {
             put_text(json, "role", "tool_result")?;
@@ -152,10 +158,12 @@ fn put_payload(json: &mut Json, payload: &Members<'_>, node: &NodeInfo<'_>) -> P
         }
     }
     json.key("timestamp_ms")?;
-    let time = payload.get("timestamp_ms").and_then(|raw| raw.get().parse().ok());
-    json.i64(time.unwrap_or_else(|| {
-        unix_ms(node.timestamp.map(|time| time.to_string()).as_deref())
-    }))?;
+    let time = payload
+        .get("timestamp_ms")
+        .and_then(|raw| raw.get().parse().ok());
+    json.i64(
+        time.unwrap_or_else(|| unix_ms(node.timestamp.map(|time| time.to_string()).as_deref())),
+    )?;
     json.end_object()
 }
 

@@ -3,7 +3,9 @@
 use super::{Parts, To, words};
 use crate::{
     Error,
-    interchange::json::{Json, Members, Put, list, put, put_number, put_raw, put_text, put_text_or_null},
+    interchange::json::{
+        Json, Members, Put, list, put, put_number, put_raw, put_text, put_text_or_null,
+    },
     reader::NodeInfo,
 };
 use serde_json::value::RawValue;
@@ -90,7 +92,9 @@ pub(super) fn write(to: &mut To<'_>) -> Result<(), Error> {
             }
             if let Some(compaction) = &compaction {
                 put_text(json, "summary", &compaction.summary)?;
-                if left.get("firstKeptEntryId").is_none() && left.get("firstKeptEntryIndex").is_none() {
+                if left.get("firstKeptEntryId").is_none()
+                    && left.get("firstKeptEntryIndex").is_none()
+                {
                     put_text(json, "firstKeptEntryId", &compaction.first_kept_entry_id)?;
                 }
                 put_number(json, "tokensBefore", compaction.tokens_before.unwrap_or(0))?;
@@ -109,7 +113,14 @@ pub(super) fn write(to: &mut To<'_>) -> Result<(), Error> {
             put_text(json, "type", "custom")?;
             put_text(json, "id", "tip")?;
             put_text(json, "parentId", &tip)?;
-            put_text(json, "timestamp", &log.node(last).and_then(|n| n.timestamp).unwrap_or_default().to_string())?;
+            put_text(
+                json,
+                "timestamp",
+                &log.node(last)
+                    .and_then(|n| n.timestamp)
+                    .unwrap_or_default()
+                    .to_string(),
+            )?;
             put_text(json, "customType", TIP)?;
             json.end_object()
         })?;
@@ -120,8 +131,7 @@ pub(super) fn write(to: &mut To<'_>) -> Result<(), Error> {
 /// The nearest node, from this one upwards, that is written.
 fn parent_of(to: &To<'_>, mut index: Option<u32>) -> Result<Option<String>, Error> {
     while let Some(node) = index.and_then(|index| to.log.node(index)) {
-        let written = node.kind != Kind::Unknown
-            || to.log.type_name(node.index)?.starts_with(OURS);
+        let written = node.kind != Kind::Unknown || to.log.type_name(node.index)?.starts_with(OURS);
         if let Some(id) = node.id.filter(|_| written) {
             return Ok(Some(id.to_owned()));
         }
@@ -130,7 +140,12 @@ fn parent_of(to: &To<'_>, mut index: Option<u32>) -> Result<Option<String>, Erro
     Ok(None)
 }
 
-fn put_message(json: &mut Json, payload: &Members<'_>, mut left: Members<'_>, node: &NodeInfo<'_>) -> Put {
+fn put_message(
+    json: &mut Json,
+    payload: &Members<'_>,
+    mut left: Members<'_>,
+    node: &NodeInfo<'_>,
+) -> Put {
     let role = payload.text("role").unwrap_or_default();
     json.begin_object()?;
     let text = |name: &str| payload.text(name).unwrap_or_default().into_owned();
@@ -183,7 +198,9 @@ fn put_message(json: &mut Json, payload: &Members<'_>, mut left: Members<'_>, no
     }
     if left.get("timestamp").is_none() {
         json.key("timestamp")?;
-        let time = payload.get("timestamp_ms").and_then(|raw| raw.get().parse().ok());
+        let time = payload
+            .get("timestamp_ms")
+            .and_then(|raw| raw.get().parse().ok());
         json.i64(time.unwrap_or_else(|| node.timestamp.unwrap_or_default().unix_ms()))?;
     }
     json.end_object()
@@ -277,7 +294,11 @@ fn put_part(json: &mut Json, raw: &RawValue) -> Put {
                 let address = source.and_then(|source| source.text("url"));
                 json.begin_object()?;
                 put_text(json, "type", "text")?;
-                put_text(json, "text", &format!("[image {}]", address.unwrap_or_default()))?;
+                put_text(
+                    json,
+                    "text",
+                    &format!("[image {}]", address.unwrap_or_default()),
+                )?;
                 return json.end_object();
             };
             for taken in ["type", "source", "media_type"] {

@@ -6,12 +6,14 @@ mod completions;
 mod context;
 mod delete;
 mod entry;
+mod export;
 mod flash;
 mod fork;
 mod import;
 mod leaf;
 mod list;
 mod new;
+mod prune;
 mod repair;
 mod show;
 mod tree;
@@ -38,7 +40,7 @@ pub(crate) fn run(command: Command, global: &Global, out: &mut Output) -> Result
     match command {
         Command::New(args) => new::run(&args, global, out),
         Command::Append(args) => append::run(&args, global, out),
-        Command::List(_) => list::run(global, out),
+        Command::List(args) => list::run(&args, global, out),
         Command::Show(args) => show::run(&args, global, out),
         Command::Context(args) => context::run(&args, global, out),
         Command::Tree(args) => tree::run(&args, global, out),
@@ -50,6 +52,8 @@ pub(crate) fn run(command: Command, global: &Global, out: &mut Output) -> Result
         Command::Repair(args) => repair::run(&args, global, out),
         Command::Delete(args) => delete::run(&args, global, out),
         Command::Import(args) => import::run(&args, global, out),
+        Command::Export(args) => export::run(&args, global, out),
+        Command::Prune(args) => prune::run(&args, global, out),
         Command::Flash(args) => flash::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
     }
