@@ -283,3 +283,6 @@ pub fn refuse_foreign(path: &Path) -> Result<(), Error> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

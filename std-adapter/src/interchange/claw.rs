@@ -286,11 +286,13 @@ impl Pass {
         out: &mut Out<'_>,
     ) -> Result<(), Error> {
         let (Some(role), Some(blocks)) = (
-            message.take_text("role"),
+            // That is what ours are called; it is none of claw-code's roles.
+            message.text("role").filter(|role| role != "tool_result"),
             message.get("blocks").and_then(list),
         ) else {
             return self.unknown("message", text, out);
         };
+        message.take("role");
         message.take("blocks");
         let results: Option<Vec<Members<'_>>> = blocks.iter().map(|b| result_of(b)).collect();
         let results = results.filter(|results| role == "tool" && !results.is_empty());

@@ -386,3 +386,11 @@ pub(super) fn timestamp_of(ms: u64) -> String {
     let ms = i64::try_from(ms).unwrap_or(i64::MAX);
     Timestamp::from_unix_ms(ms).to_string()
 }
+
+#[cfg(test)]
+impl Findings {
+    /// The source's line of each record.
+    pub(super) fn lines_told(&self) -> impl Iterator<Item = u64> {
+        self.places.iter().map(|place| place.line)
+    }
+}

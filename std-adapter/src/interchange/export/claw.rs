@@ -296,6 +296,7 @@ impl Writer<'_, '_> {
             Some(_) => message.take_object("usage").unwrap_or_default(),
             None => Members::default(),
         };
+        let is_result = role == "tool_result";
         let (verbatim, legacy) = (self.verbatim, self.legacy);
         let made = super::document(|json| {
             begin(json, legacy)?;
@@ -311,7 +312,7 @@ impl Writer<'_, '_> {
             for block in &blocks {
                 json.raw(block)?;
             }
-            if role != "tool" {
+            if !is_result {
                 let content = parts.payload.get("content");
                 put_blocks(json, content, verbatim)?;
             }

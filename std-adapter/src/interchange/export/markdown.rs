@@ -256,6 +256,6 @@ mod tests {
         }
         assert_eq!(fenced("a\n```\n<b>"), "````\na\n```\n<b>\n````\n");
         assert_eq!(code("a`b"), "`` a`b ``");
-        assert_eq!(inline("<b>*x*\n"), "&lt;b>\\*x\\*\\n");
+        assert_eq!(inline("<b>*x*\n"), "&lt;b>\\*x\\*␊");
     }
 }
