@@ -105,7 +105,7 @@ pub enum Error {
         format: String,
     },
     /// No format that is known.
-    #[error("{}: not recognised; what was looked for: {}", path.display(), crate::interchange::LOOKED_FOR)]
+    #[error("{}: not a session, or of no format that is known; what was looked for: {}", path.display(), crate::interchange::LOOKED_FOR)]
     Unrecognised {
         /// The file.
         path: PathBuf,

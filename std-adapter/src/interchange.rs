@@ -247,7 +247,7 @@ fn recognise_in(source: &Source) -> Result<Option<Format>, Error> {
 /// A record of ours, or of opi's version 1: a header, or a message with an id.
 fn is_ours(line: &Members<'_>) -> bool {
     match line.text("type").as_deref() {
-        Some("session") => line.get("version").is_some(),
+        Some("session") => line.number("version") == Some(1) || line.get("writer").is_some(),
         Some("message" | "compaction" | "leaf") => line.text("id").is_some(),
         _ => false,
     }

@@ -116,7 +116,7 @@ impl SessionLog {
     /// ([`interchange`]). Needs no lock: a writer may be at work.
     ///
     /// # Errors
-    /// [`Error::Empty`], [`Error::UnsupportedVersion`], [`Error::NotFound`], [`Error::Io`]; [`Error::NotASession`] for what is no
+    /// [`Error::Empty`], [`Error::UnsupportedVersion`], [`Error::NotFound`], [`Error::Io`]; [`Error::Unrecognised`]; [`Error::NotASession`] for what is no
     /// regular file and for a file without header and entries. A file whose header alone is lost is no error (F10).
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();

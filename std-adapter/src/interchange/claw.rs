@@ -46,6 +46,7 @@ pub(super) const PART: &str = "{\"goes_on\":true}";
 struct Pass {
     model: Option<String>,
     time: String,
+    first: Option<String>,
     last: Option<String>,
     tail: Tail,
 }
@@ -267,7 +268,8 @@ impl Pass {
         };
         let what = Compaction {
             summary: &summary,
-            first_kept: &id,
+            // What is compacted is gone; all that is in the file is kept.
+            first_kept: self.first.as_ref().unwrap_or(&id),
             tokens_before: None,
             tokens_after: None,
         };
@@ -374,6 +376,7 @@ impl Pass {
             json.end_object()
         })?;
         self.tail = Tail::at(link);
+        self.first.get_or_insert_with(|| id.clone());
         self.last = Some(id);
         Ok(())
     }

@@ -152,9 +152,9 @@ impl Pass {
 pub(super) fn is_mine(line: &Members<'_>) -> bool {
     match line.text("type").as_deref() {
         Some("session") => {
-            line.number("version") == Some(2)
-                && (line.get("parent_session").is_some()
-                    || line.get("runtime_input_binding").is_some())
+            let has = |name: &str| line.get(name).is_some();
+            let its_own = has("parent_session") || has("runtime_input_binding");
+            line.number("version") == Some(2) && its_own && !has("writer")
         }
         Some("entry") => line.get("entry").is_some() && line.get("classification").is_some(),
         _ => false,

@@ -460,7 +460,7 @@ pub(super) fn is_mine(line: &Members<'_>) -> bool {
         return has("parentId") && has("id") && has("type");
     }
     let old = !has("version") && (has("modelId") || has("thinkingLevel"));
-    let newer = matches!(line.number("version"), Some(2 | 3));
-    let opi = has("parent_session") || has("runtime_input_binding");
-    (old || newer) && !opi
+    let newer = matches!(line.number("version"), Some(2 | 3)) && has("timestamp") && has("cwd");
+    let others = has("parent_session") || has("runtime_input_binding") || has("writer");
+    (old || newer) && !others
 }

@@ -276,6 +276,7 @@ proptest! {
     fn claw_goes_back(
         mut lines in vec(claw_line(), 0..12),
         summary in prop::option::of(text()),
+        place in any::<prop::sample::Index>(),
         fork in prop::option::of(text()),
         cwd in prop::option::of(text()),
         model in prop::option::of("[a-z0-9-]{1,8}"),
@@ -293,7 +294,10 @@ proptest! {
             meta["model"] = json!(model);
         }
         let summary = summary.map(|s| json!({"type": "compaction", "summary": s, "count": 1, "removed_message_count": 4}));
-        lines.splice(0..0, std::iter::once(meta).chain(summary));
+        // Its place is before the messages; wherever it stands, nothing is lost.
+        let place = place.index(lines.len() + 1);
+        lines.splice(place..place, summary);
+        lines.insert(0, meta);
         let (log, findings) = read(&jsonl(&lines), Format::Claw);
         prop_assert_eq!(findings.damage(), (0, false));
         let back = exported(&log, Target::Claw);

@@ -70,7 +70,7 @@ fn a_session_of_ours_is_taken_for_theirs() {
         "\n"
     ));
     store.append(&id, &input);
-    store.ok(&[
+    store.run(&[
         "compact",
         &id,
         "--keep",

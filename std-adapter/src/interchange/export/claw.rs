@@ -108,7 +108,8 @@ impl Writer<'_, '_> {
         let mut nodes: Vec<u32> = context.summary.into_iter().collect();
         nodes.extend(&context.messages);
         nodes.extend(unknown.iter().map(|(index, _)| *index));
-        nodes.sort_unstable();
+        // Its one compaction stands before all messages; what came from there stands where it stood.
+        nodes.sort_by_key(|index| (self.verbatim || context.summary != Some(*index), *index));
         if wanted("compaction") || !self.legacy {
             self.to.done.left_out = u64::from(self.to.log.node_count()) - nodes.len() as u64;
         }
