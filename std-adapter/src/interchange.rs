@@ -52,6 +52,18 @@ const LOOKED_INTO: u64 = 1 << 20;
 /// The beginning of a file of our own.
 const OURS: &[u8] = b"{\"type\":\"session\",\"version\":1,";
 
+/// Each format that is recognised by its lines, and how.
+const BY_LINE: [(Format, IsMine); 5] = [
+    (Format::Opi2, opi2::is_mine),
+    (Format::Pi, pi::is_mine),
+    (Format::Codex, codex::is_mine),
+    (Format::Claw, claw::is_mine),
+    (Format::Claude, claude::is_mine),
+];
+
+/// Whether a line is one of a format's.
+type IsMine = fn(&Members<'_>) -> bool;
+
 /// What is looked for in a file, in words.
 pub(crate) const LOOKED_FOR: &str = "a sessionlog or opi session, Claude Code's, Codex's (also .zst), claw-code's and pi's JSON Lines, \
     claw-code's JSON object, a flash image";
@@ -213,7 +225,7 @@ pub fn recognise(path: &Path) -> Result<Option<Format>, Error> {
 fn recognise_in(source: &Source) -> Result<Option<Format>, Error> {
     let mut first = [0; OURS.len()];
     let read = read_at(&source.file, &mut first, 0).map_err(source.failed())?;
-    if first == OURS || !first[..read].iter().any(|byte| *byte == b'{') {
+    if first == OURS || !first[..read].contains(&b'{') {
         return Ok(None);
     }
     let mut lines = source.lines();
@@ -222,14 +234,7 @@ fn recognise_in(source: &Source) -> Result<Option<Format>, Error> {
             break;
         }
         if let Some(members) = line.object().ok().and_then(Members::parse) {
-            let known: [(Format, fn(&Members<'_>) -> bool); 5] = [
-                (Format::Opi2, opi2::is_mine),
-                (Format::Pi, pi::is_mine),
-                (Format::Codex, codex::is_mine),
-                (Format::Claw, claw::is_mine),
-                (Format::Claude, claude::is_mine),
-            ];
-            let found = known.iter().find(|(_, is_mine)| is_mine(&members));
+            let found = BY_LINE.iter().find(|(_, is_mine)| is_mine(&members));
             if let Some((format, _)) = found {
                 return Ok(Some(*format));
             }

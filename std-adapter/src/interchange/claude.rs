@@ -4,6 +4,8 @@
 //! stand after their children, and only the last of the lines that share a `message.id` counts for usage. The second
 //! writes them, parents first, otherwise in file order. What is held is some hundred bytes an entry, and one line.
 
+mod index;
+
 use super::{
     Tail,
     json::{Json, Members, Put, Rest, list, put, put_text, put_text_or_null, text},
@@ -12,48 +14,10 @@ use super::{
     parts::{put_call, put_image, put_text_part, put_usage},
 };
 use crate::{Error, reader::name_of};
+use index::{Index, parent_of};
 use serde_json::value::RawValue;
 use sessionlog_core::{Usage, record::Fault};
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher, RandomState},
-    mem,
-};
-
-/// The longest title that is taken for the session's name, in bytes.
-const MAX_TITLE: usize = 1024;
-
-/// A line, as the first pass saw it.
-struct Item {
-    number: u64,
-    start: u64,
-    len: u64,
-    /// What keeps it from being an entry.
-    fault: Option<(Fault, u64)>,
-    ended: bool,
-    part: bool,
-    uuid: Option<u64>,
-    parent: Option<u64>,
-    answer: Option<u64>,
-    /// It can be the tip: a message of the main conversation.
-    main: bool,
-    speaks: bool,
-}
-
-/// What the first pass found.
-#[derive(Default)]
-struct Index {
-    items: Vec<Item>,
-    hasher: RandomState,
-    /// The first line with this `uuid`.
-    bearers: HashMap<u64, usize>,
-    /// The last line with this `message.id`.
-    answers: HashMap<u64, usize>,
-    session: Option<String>,
-    timestamp: Option<String>,
-    cwd: Option<String>,
-    titles: Vec<(u64, String)>,
-}
+use std::{collections::HashMap, mem};
 
 pub(super) fn convert(source: &Source, out: &mut Out<'_>) -> Result<Tail, Error> {
     let index = Index::of(source)?;
@@ -100,111 +64,6 @@ pub(super) fn convert(source: &Source, out: &mut Out<'_>) -> Result<Tail, Error>
         }
     }
     Ok(pass.tail)
-}
-
-impl Index {
-    fn of(source: &Source) -> Result<Self, Error> {
-        let mut index = Index::default();
-        let mut lines = source.lines();
-        while let Some(line) = lines.next()? {
-            let mut item = Item {
-                number: line.number,
-                start: line.start,
-                len: line.bytes.len() as u64,
-                fault: None,
-                ended: line.ended,
-                part: line.part,
-                uuid: None,
-                parent: None,
-                answer: None,
-                main: false,
-                speaks: false,
-            };
-            match line.object() {
-                Ok(text) => {
-                    if let Some(members) = Members::parse(text) {
-                        index.take(&members, &mut item);
-                    }
-                }
-                Err(fault) => item.fault = Some(fault),
-            }
-            index.items.push(item);
-        }
-        Ok(index)
-    }
-
-    fn take(&mut self, members: &Members<'_>, item: &mut Item) {
-        let at = self.items.len();
-        let hash = |text: &str| self.hasher.hash_one(text);
-        item.uuid = members.text("uuid").as_deref().map(hash);
-        item.parent = parent_of(members).and_then(text).as_deref().map(hash);
-        let kind = members.text("type");
-        item.speaks = matches!(kind.as_deref(), Some("user" | "assistant"));
-        item.main = item.speaks && !members.is_true("isSidechain");
-        if kind.as_deref() == Some("assistant")
-            && let Some(message) = members.object("message")
-            && let Some(id) = message.text("id")
-        {
-            item.answer = Some(hash(&id));
-        }
-        if kind.as_deref() == Some("summary")
-            && let (Some(title), Some(leaf)) = (members.text("summary"), members.text("leafUuid"))
-            && title.len() <= MAX_TITLE
-        {
-            self.titles.push((hash(&leaf), title.into_owned()));
-        }
-        if let Some(uuid) = item.uuid {
-            self.bearers.entry(uuid).or_insert(at);
-        }
-        if let Some(answer) = item.answer {
-            self.answers.insert(answer, at);
-        }
-        let owned = |name: &str| members.text(name).map(|text| text.into_owned());
-        if self.session.is_none() {
-            self.session = owned("sessionId").filter(|id| is_id(id));
-        }
-        if self.timestamp.is_none() {
-            self.timestamp = owned("timestamp");
-        }
-        if self.cwd.is_none() {
-            self.cwd = owned("cwd");
-        }
-    }
-
-    /// The last title of a conversation that ends in this file: other files' titles stand in it too.
-    fn title(&self) -> Option<&str> {
-        let mut titles = self.titles.iter().rev();
-        let own = titles.find(|(leaf, _)| self.bearers.contains_key(leaf))?;
-        Some(&own.1)
-    }
-
-    /// The lines, parents before their children, otherwise in file order.
-    fn order(&self) -> Vec<usize> {
-        let mut order = Vec::with_capacity(self.items.len());
-        let mut placed = vec![false; self.items.len()];
-        let mut waiting: HashMap<usize, Vec<usize>> = HashMap::new();
-        for at in 0..self.items.len() {
-            let parent = self.items[at]
-                .parent
-                .and_then(|parent| self.bearers.get(&parent));
-            if let Some(parent) = parent.filter(|parent| **parent > at || !placed[**parent])
-                && *parent != at
-            {
-                waiting.entry(*parent).or_default().push(at);
-                continue;
-            }
-            let mut ready = vec![at];
-            while let Some(at) = ready.pop() {
-                order.push(at);
-                placed[at] = true;
-                // The last is popped first.
-                ready.extend(waiting.remove(&at).into_iter().flatten().rev());
-            }
-        }
-        // Those that wait for each other.
-        order.extend((0..self.items.len()).filter(|at| !placed[*at]));
-        order
-    }
 }
 
 /// The second pass.
@@ -467,12 +326,6 @@ impl Pass {
 enum Segment<'a> {
     Said(Vec<&'a RawValue>),
     Result(Members<'a>),
-}
-
-/// The parent; of a compaction's boundary, the entry that it came after.
-fn parent_of<'a>(members: &Members<'a>) -> Option<&'a RawValue> {
-    let parent = members.get("parentUuid").filter(|raw| raw.get() != "null");
-    parent.or_else(|| members.get("logicalParentUuid"))
 }
 
 /// The id of a part of a line that is not the last.

@@ -193,10 +193,9 @@ impl Writer<'_, '_> {
             if let Some(cwd) = record.get("cwd").filter(|cwd| cwd.get() != "\"\"") {
                 put_raw(json, "workspace_root", cwd)?;
             }
-            if let Some(model) = model.filter(|_| foreign.get("model").is_none()) {
-                if !self.verbatim {
-                    put_text(json, "model", model)?;
-                }
+            // Of a session of its own the header tells it, or nothing does.
+            if let Some(model) = model.filter(|_| !self.verbatim) {
+                put_text(json, "model", model)?;
             }
             if let Some(parent) = record
                 .get("parent_session")
@@ -212,10 +211,9 @@ impl Writer<'_, '_> {
                 left.write(json)?;
                 json.end_object()?;
             }
-            match self.verbatim {
-                true => foreign.write(json)?,
-                // Another format's leftovers mean nothing to claw-code.
-                false => {}
+            // Another format's leftovers mean nothing to claw-code.
+            if self.verbatim {
+                foreign.write(json)?;
             }
             json.end_object()
         });
