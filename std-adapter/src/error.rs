@@ -93,6 +93,23 @@ pub enum Error {
         /// The image.
         path: PathBuf,
     },
+    /// Another agent's session was to be written to.
+    #[error(
+        "{}: this is a session of {format}, which is only read here; `sessionlog import` makes a session of it that can be gone on with",
+        path.display()
+    )]
+    ReadOnlyForeign {
+        /// The file.
+        path: PathBuf,
+        /// The agent's name.
+        format: String,
+    },
+    /// No format that is known.
+    #[error("{}: not a session, or of no format that is known; what was looked for: {}", path.display(), crate::interchange::LOOKED_FOR)]
+    Unrecognised {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is a file where an image was to be made.
     #[error("{}: there is a file already; choose another name", path.display())]
     ImageExists {

@@ -10,7 +10,8 @@
 //! - [`SessionTree`]: its branches. [`UsageReport`]: what it used and what that cost.
 //! - [`spending`]: the same of many sessions, by day, model, project and the like.
 //! - [`verify()`]: is a session whole? [`repair()`]: makes it so. [`fork()`]: a branch as a session of its own.
-//! - [`flash`]: images of a device's flash.
+//! - [`flash`]: images of a device's flash. [`interchange`]: sessions of other agents.
+//! - [`prune`]: old sessions put away.
 //! - [`pricing`]: what a model costs.
 //! - [`redact`]: secrets masked.
 //! - [`sanitize`]: text from a session made safe to show.
@@ -24,9 +25,11 @@ pub mod flash;
 pub mod follow;
 pub mod fork;
 pub mod header;
+pub mod interchange;
 pub mod io;
 pub mod lock;
 pub mod pricing;
+pub mod prune;
 pub mod reader;
 pub mod redact;
 pub mod repair;

@@ -14,12 +14,7 @@ pub(crate) use nodes::Nodes;
 pub(crate) use pass::problem;
 pub(crate) use problem::Problems;
 
-use crate::{
-    Error, HeaderInfo,
-    files::{self, Open},
-    flash,
-    scan::scan,
-};
+use crate::{Error, HeaderInfo, interchange, scan::scan};
 use pass::Pass;
 use sessionlog_core::{
     Sequence, Timestamp, Usage, UsageTotals,
@@ -117,17 +112,36 @@ pub struct Context {
 }
 
 impl SessionLog {
-    /// Reads the session in the file at `path`, or the newest one of the flash image that it is. Needs no lock: a writer
-    /// may be at work.
+    /// Reads the session in the file at `path`, or the newest one of the flash image that it is, or that of another agent
+    /// ([`interchange`]). Needs no lock: a writer may be at work.
     ///
     /// # Errors
-    /// [`Error::Empty`], [`Error::UnsupportedVersion`], [`Error::NotFound`], [`Error::Io`]; [`Error::NotASession`] for what is no
+    /// [`Error::Empty`], [`Error::UnsupportedVersion`], [`Error::NotFound`], [`Error::Io`]; [`Error::Unrecognised`]; [`Error::NotASession`] for what is no
     /// regular file and for a file without header and entries. A file whose header alone is lost is no error (F10).
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
-        let (file, metadata) = files::open_regular(&path, Open::Read)?;
-        let (file, bytes) = flash::session_in(&path, file, metadata.len())?;
-        Self::read(path, file, bytes, |_, _| {})
+        let input = interchange::input(&path)?;
+        let mut log = Self::read(path, input.file, input.bytes, |_, _| {})?;
+        if let Some(findings) = &input.findings {
+            findings.adopt(&mut log);
+        }
+        Ok(log)
+    }
+
+    /// Takes over what was found in the foreign file that this session was made of; `place` turns places into that file's.
+    pub(crate) fn adopt(
+        &mut self,
+        damage: &[Problem],
+        corrupt: u64,
+        torn: bool,
+        place: impl FnMut(&mut Problem),
+    ) {
+        let found = self.problems.listed.iter_mut();
+        found.chain(&mut self.warnings.listed).for_each(place);
+        self.problems.listed.extend_from_slice(damage);
+        self.problems.count += corrupt + u64::from(torn);
+        self.health.corrupt += corrupt;
+        self.health.torn |= torn;
     }
 
     /// Reads the first `bytes` bytes of `file`. `watch` sees each record after it was taken in.

@@ -123,8 +123,10 @@ fn headers_lost_missing_and_unknown() {
     for empty in [&b""[..], b"\n \n"] {
         assert!(matches!(error(empty), Error::Empty { .. }));
     }
-    for none in [&b"{\"type\":\"sess"[..], b"hello\nworld\n"] {
-        assert!(matches!(error(none), Error::NotASession { .. }));
+    let torn = error(b"{\"type\":\"sess");
+    assert!(matches!(torn, Error::NotASession { .. }));
+    for none in [&b"hello\nworld\n"[..], b"{\"type\":\"of others\"}\n"] {
+        assert!(matches!(error(none), Error::Unrecognised { .. }));
     }
     assert!(matches!(
         error(b"{\"type\":\"session\",\"version\":2}\n"),

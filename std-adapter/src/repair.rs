@@ -5,7 +5,7 @@ use crate::{
     clock::timestamp_of,
     copy::NewFile,
     files::{self, Open},
-    flash,
+    flash, interchange,
     lock::open_locked,
     reader::{Problem, name_of},
     scan::scan,
@@ -79,6 +79,7 @@ pub fn repair(path: &Path) -> Result<Repaired, Error> {
     let metadata = file.metadata().map_err(Error::io(&real, "open"))?;
     let mut plan = Plan::new();
     flash::refuse_image(&real, &file)?;
+    interchange::refuse_foreign(&real)?;
     let handle = file.try_clone().map_err(Error::io(&real, "open"))?;
     let (log, before) = audited(&real, handle, metadata.len(), |forward, found| {
         plan.take(forward, found);

@@ -6,7 +6,7 @@ mod texts;
 pub use extract::SUMMARY_BYTES;
 
 use crate::{
-    Error, FileStorage, HeaderInfo, SessionStore, SystemClock, WriterLock, flash,
+    Error, FileStorage, HeaderInfo, SessionStore, SystemClock, WriterLock, flash, interchange,
     lock::open_for_writing,
 };
 use extract::Extract;
@@ -149,9 +149,16 @@ impl Session {
             },
         );
         places.reverse();
-        let (mut journal, resumed) = opened.map_err(|e| Error::journal(path, e))?;
+        let (mut journal, resumed) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                interchange::refuse_foreign(path)?;
+                return Err(Error::journal(path, error));
+            }
+        };
         if journal.head().extent.is_none() {
             flash::refuse_image(path, journal.storage().file())?;
+            interchange::refuse_foreign(path)?;
         }
         let id = match journal.head().extent {
             Some(extent) => read(journal.storage(), extent)

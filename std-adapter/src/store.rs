@@ -9,6 +9,7 @@ use crate::{
     Error, HeaderFault, HeaderInfo, WriterLock,
     files::{self, Open},
     header::HeadReader,
+    interchange::Format,
     lock::{LockError, open_locked},
 };
 use etcetera::BaseStrategy;
@@ -70,6 +71,8 @@ pub struct SessionInfo {
     /// The beginning of the first text that a user wrote, as it stands there, at most 80 characters.
     /// `None` if it is not among the file's first [`HEAD_BYTES`](crate::header::HEAD_BYTES).
     pub first_user_text: Option<String>,
+    /// Of a file of another agent: which. Those of ours, and of opi's version 1, have none.
+    pub format: Option<Format>,
 }
 
 impl SessionStore {

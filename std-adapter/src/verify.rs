@@ -1,9 +1,7 @@
 //! Is a session whole? Everything that is wrong, with its place.
 
 use crate::{
-    Error, SessionLog,
-    files::{self, Open},
-    flash,
+    Error, SessionLog, interchange,
     reader::{Counts, Nodes, Problem, ProblemKind, Problems, problem},
 };
 use sessionlog_core::{
@@ -51,9 +49,12 @@ impl Verification {
 /// # Errors
 /// As for [`SessionLog::open`].
 pub fn verify(path: &Path) -> Result<Verification, Error> {
-    let (file, metadata) = files::open_regular(path, Open::Read)?;
-    let (file, bytes) = flash::session_in(path, file, metadata.len())?;
-    audited(path, file, bytes, |_, _| {}).map(|(_, verification)| verification)
+    let input = interchange::input(path)?;
+    let (_, mut verification) = audited(path, input.file, input.bytes, |_, _| {})?;
+    if let Some(findings) = &input.findings {
+        findings.adopt_verified(&mut verification);
+    }
+    Ok(verification)
 }
 
 /// Reads a session and checks it; `take` sees each record after it has been taken.

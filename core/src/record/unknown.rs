@@ -55,6 +55,14 @@ impl StoredEntry<'_> {
         write_pieces(sink, &[before, value, after])
     }
 
+    /// Writes the record with a CRC as its last member: a new one in place of the one it has, if any.
+    ///
+    /// Errors: [`JsonWriteError::LineBreak`] when the bytes hold a raw line break.
+    pub fn encode_sealed<W: Write>(&self, sink: &mut W) -> Result<u64, WriteError<W::Error>> {
+        self.refuse_line_break()?;
+        write_pieces(sink, &[self.body()])
+    }
+
     /// Writes a header with a `repaired` member (F9), every other byte as it is, under a new CRC.
     ///
     /// Errors: [`JsonWriteError::LineBreak`] when the bytes hold a raw line break.

@@ -223,15 +223,19 @@ impl Pass {
             return Err(Error::Empty { path });
         };
         let forward = self.forward;
-        if self.header.is_none() && forward.entries() == 0 {
-            let reason = match first {
-                First::Torn => "it ends within its first line",
-                First::Record | First::Corrupt { .. } => "no line of it is a record",
-            };
-            return Err(Error::NotASession {
-                path,
-                reason: reason.into(),
-            });
+        if self.header.is_none() {
+            // Records of other kinds alone are lines of any program.
+            let known = forward.entries() - forward.unknown();
+            match first {
+                First::Torn if forward.entries() == 0 => {
+                    let reason = "it ends within its first line".into();
+                    return Err(Error::NotASession { path, reason });
+                }
+                First::Record | First::Corrupt { .. } if known == 0 => {
+                    return Err(Error::Unrecognised { path });
+                }
+                _ => {}
+            }
         }
         if self.header.is_none()
             && let First::Corrupt { line, start } = first

@@ -4,6 +4,7 @@ use crate::{
     Error, HeaderFault,
     files::{self, Open},
     header::{Head, HeadReader},
+    interchange,
     store::{EXTENSION, SessionInfo},
 };
 use std::{
@@ -126,12 +127,19 @@ fn listed(entry: Entry, reader: &mut HeadReader) -> Option<SessionInfo> {
 pub(super) fn info(path: &Path, how: Open, reader: &mut HeadReader) -> Result<SessionInfo, Error> {
     let (file, metadata) = files::open_regular(path, how)?;
     files::read_no_further(&file);
+    let read = reader.read(&file, metadata.len());
+    let mut head = read.map_err(Error::io(path, "read"))?;
+    let mut format = None;
+    if head.header.is_err()
+        && let Some((stream, len, found)) = interchange::opening(path)?
+    {
+        head = reader.read(&stream, len).map_err(Error::io(path, "read"))?;
+        format = Some(found);
+    }
     let Head {
         header,
         first_user_text,
-    } = reader
-        .read(&file, metadata.len())
-        .map_err(Error::io(path, "read"))?;
+    } = head;
     Ok(SessionInfo {
         path: PathBuf::new(),
         id: String::new(),
@@ -139,6 +147,7 @@ pub(super) fn info(path: &Path, how: Open, reader: &mut HeadReader) -> Result<Se
         modified: metadata.modified().map_err(Error::io(path, "read"))?,
         bytes: metadata.len(),
         first_user_text,
+        format,
     })
 }
 
@@ -157,5 +166,6 @@ pub(super) fn unreadable(path: PathBuf, id: String, error: &Error) -> SessionInf
         modified: modified.unwrap_or(SystemTime::UNIX_EPOCH),
         bytes: metadata.map_or(0, |there| there.len()),
         first_user_text: None,
+        format: None,
     }
 }

@@ -4,14 +4,20 @@
 mod change;
 /// `verify`, damaged files, and that reading writes nothing.
 mod damage;
+/// `export`, and what came from another agent going back to it.
+mod export;
 /// Images of a device's flash.
 mod flash;
+/// Sessions of other agents, read and imported.
+mod foreign;
 /// The examples in FORMAT.md.
 mod format;
 /// Text that would like to run in the reader's terminal; pipes that close.
 mod hostile;
 /// Deep records, and ids that cannot be named: refusals.
 mod limits;
+/// `list` of directories and of other agents' places; `prune`.
+mod places;
 /// `list`, `show`, `context`, `tree`, `usage`.
 mod read;
 /// `new`, `append`, and what is left after a kill.

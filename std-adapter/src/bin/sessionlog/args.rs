@@ -1,6 +1,8 @@
 //! The command line.
 
 pub(crate) mod flash;
+pub(crate) mod interchange;
+pub(crate) mod prune;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
@@ -70,6 +72,9 @@ pub(crate) enum Command {
     Verify(Verify),
     Repair(Repair),
     Delete(Delete),
+    Import(interchange::Import),
+    Export(interchange::Export),
+    Prune(prune::Prune),
     Flash(flash::Flash),
     Completions(Completions),
 }
@@ -117,9 +122,18 @@ pub(crate) enum SyncWish {
 /// List the sessions, newest first
 #[derive(Debug, Args)]
 #[command(
-    after_help = "With --json: one object a line, one for each session: id, path, timestamp, modified, cwd, parent_session, bytes, name; and error where the header is of no use."
+    after_help = "With --json: one object a line, one for each session: id, path, timestamp, modified, cwd, parent_session, bytes, name; format where another agent wrote it, and error where the header is of no use."
 )]
-pub(crate) struct List {}
+pub(crate) struct List {
+    /// List what is in these directories, however deep, of every format that is known [default: the store]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dirs: Vec<PathBuf>,
+    /// List the store and the usual places of Claude Code, Codex, pi, opi and claw-code: ~/.claude/projects ($CLAUDE_CONFIG_DIR),
+    /// ~/.codex/sessions ($CODEX_HOME), ~/.pi/agent/sessions ($PI_CODING_AGENT_DIR), ~/.local/share/opi/sessions
+    /// ($OPI_SESSIONS_DIR), .claw/sessions ($CLAW_CONFIG_HOME)
+    #[arg(long, conflicts_with = "dirs")]
+    pub(crate) all: bool,
+}
 
 /// Show the conversation
 #[derive(Debug, Args)]

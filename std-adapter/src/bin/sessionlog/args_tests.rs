@@ -35,7 +35,21 @@ fn each_command_takes_its_arguments() {
         assert!(matches!(command(&format!("append s --sync {word}")),
             Command::Append(append) if append.sync == wish));
     }
-    assert!(matches!(command("list"), Command::List(List {})));
+    assert!(matches!(command("list"), Command::List(l) if l.dirs.is_empty() && !l.all));
+    assert!(matches!(command("list a b"), Command::List(l) if l.dirs.len() == 2));
+    assert!(matches!(command("list --all"), Command::List(l) if l.all));
+    assert!(
+        matches!(command("import a --anew"), Command::Import(i) if i.anew && i.paths.len() == 1)
+    );
+    assert!(
+        matches!(command("export s --to claw -o f"), Command::Export(e)
+        if e.to == interchange::Wish::Claw && e.output.is_some())
+    );
+    assert!(
+        matches!(command("prune --older-than 2w --max-size 1G --keep 3"), Command::Prune(p)
+        if p.older_than.map(|age| age.as_secs()) == Some(14 * 86_400)
+            && p.max_size == Some(1 << 30) && p.keep == Some(3) && !p.apply)
+    );
     assert!(
         matches!(command("show s --full"), Command::Show(Show { session, full: true, .. })
         if session.session == "s")
@@ -111,7 +125,15 @@ fn what_makes_no_sense_is_refused() {
     assert_eq!(refusal("show"), MissingRequiredArgument);
     assert_eq!(refusal("leaf s"), MissingRequiredArgument);
     assert_eq!(refusal("verify"), MissingRequiredArgument);
-    assert_eq!(refusal("list s"), UnknownArgument);
+    assert_eq!(refusal("list --all s"), ErrorKind::ArgumentConflict);
+    assert_eq!(refusal("import"), MissingRequiredArgument);
+    assert_eq!(refusal("export s"), MissingRequiredArgument);
+    assert_eq!(refusal("export s --to word"), InvalidValue);
+    assert_eq!(refusal("prune"), MissingRequiredArgument);
+    assert_eq!(
+        refusal("prune --older-than soon"),
+        ErrorKind::ValueValidation
+    );
     assert_eq!(refusal("list --yes"), UnknownArgument);
     assert_eq!(refusal("append s --sync never"), InvalidValue);
     assert_eq!(refusal("--color red list"), InvalidValue);

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::format;
 use serde::Serialize;
-use sessionlog::{Error, SessionInfo, SessionLog, SessionStore, sanitize};
+use sessionlog::{Error, SessionInfo, SessionLog, SessionStore, interchange, sanitize};
 use std::io::{self, IsTerminal as _};
 
 /// Columns of the session's first words in the question.
@@ -22,7 +22,8 @@ pub(crate) fn run(args: &Delete, global: &Global, out: &mut Output) -> Result<()
     let path = super::find(&args.session.session, global)?;
     // Only sessions are deleted, damaged and empty ones too.
     match SessionLog::open(&path) {
-        Ok(_) | Err(Error::Empty { .. } | Error::UnsupportedVersion { .. }) => {}
+        Ok(_) => interchange::refuse_foreign(&path)?,
+        Err(Error::Empty { .. } | Error::UnsupportedVersion { .. }) => {}
         Err(error) => return Err(error.into()),
     }
     let info = SessionInfo::read(&path)?;

@@ -1,12 +1,13 @@
 //! `list`: the sessions, the one written to last first.
 
-use crate::args::Global;
+use crate::args::{Global, List};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::list::{self, Row, View};
 use serde::Serialize;
 use sessionlog::SessionInfo;
 use sessionlog::clock::timestamp_of;
+use sessionlog::interchange::{sessions_in, usual_places};
 use std::borrow::Cow;
 use std::env;
 
@@ -23,24 +24,33 @@ struct Line<'a> {
     bytes: u64,
     /// The name of a fork, or else the beginning of what the user said first.
     name: Option<&'a str>,
+    /// The agent that wrote it, if it was another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<&'static str>,
     /// Why there is no header that can be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
-pub(crate) fn run(global: &Global, out: &mut Output) -> Result<(), Failure> {
-    let store = super::existing_store(global)?;
+pub(crate) fn run(args: &List, global: &Global, out: &mut Output) -> Result<(), Failure> {
     let progress = out.progress("Reading the sessions' heads:", None);
-    let sessions = store.list()?;
+    let mut none = "no session is in it".to_owned();
+    let sessions = if args.dirs.is_empty() && !args.all {
+        let store = super::existing_store(global)?;
+        none = format!(
+            "{}: there is no session yet; `sessionlog new` makes one.",
+            store.dir().display()
+        );
+        store.list()?
+    } else {
+        elsewhere(args, global)?
+    };
     drop(progress);
     if out.json {
         return sessions.iter().try_for_each(|info| out.json(&line(info)));
     }
     if sessions.is_empty() {
-        out.note(format_args!(
-            "{}: there is no session yet; `sessionlog new` makes one.",
-            store.dir().display()
-        ));
+        out.note(format_args!("{none}"));
         return Ok(());
     }
     let titles: Vec<Cow<'_, str>> = sessions.iter().map(title).collect();
@@ -68,6 +78,27 @@ pub(crate) fn run(global: &Global, out: &mut Output) -> Result<(), Failure> {
     })
 }
 
+/// What is in the directories that were named, or in all that are usual.
+fn elsewhere(args: &List, global: &Global) -> Result<Vec<SessionInfo>, Failure> {
+    let mut sessions = Vec::new();
+    for dir in &args.dirs {
+        sessions.extend(sessions_in(dir)?);
+    }
+    if args.all {
+        sessions.extend(super::store(global)?.list()?);
+        let cwd = env::current_dir().unwrap_or_default();
+        for dir in usual_places(&cwd) {
+            // Most people have not all of these agents.
+            if dir.is_dir() {
+                sessions.extend(sessions_in(&dir)?);
+            }
+        }
+    }
+    sessions.sort_by(|a, b| (b.modified, &b.path).cmp(&(a.modified, &a.path)));
+    sessions.dedup_by(|a, b| a.path == b.path);
+    Ok(sessions)
+}
+
 fn line(info: &SessionInfo) -> Line<'_> {
     let header = info.header.as_ref();
     Line {
@@ -79,6 +110,7 @@ fn line(info: &SessionInfo) -> Line<'_> {
         parent_session: header.ok().and_then(|h| h.parent_session.as_deref()),
         bytes: info.bytes,
         name: name(info),
+        format: info.format.map(|format| format.name()),
         error: header.err().map(ToString::to_string),
     }
 }

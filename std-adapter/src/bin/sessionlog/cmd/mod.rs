@@ -6,12 +6,15 @@ mod completions;
 mod context;
 mod delete;
 mod entry;
+mod export;
 mod flash;
 mod follow;
 mod fork;
+mod import;
 mod leaf;
 mod list;
 mod new;
+mod prune;
 mod repair;
 mod show;
 mod spending;
@@ -24,7 +27,8 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::Times;
 use jiff::tz::TimeZone;
-use sessionlog::store::{DIR_VARIABLE, LATEST};
+use sessionlog::interchange::{session_files, usual_places};
+use sessionlog::store::{self, DIR_VARIABLE, LATEST};
 use sessionlog::{Error, SessionLog, SessionStore, SystemClock, reader::Problem, redact};
 use sessionlog_core::Clock as _;
 use std::ffi::OsStr;
@@ -39,7 +43,7 @@ pub(crate) fn run(command: Command, global: &Global, out: &mut Output) -> Result
     match command {
         Command::New(args) => new::run(&args, global, out),
         Command::Append(args) => append::run(&args, global, out),
-        Command::List(_) => list::run(global, out),
+        Command::List(args) => list::run(&args, global, out),
         Command::Show(args) => show::run(&args, global, out),
         Command::Context(args) => context::run(&args, global, out),
         Command::Tree(args) => tree::run(&args, global, out),
@@ -50,6 +54,9 @@ pub(crate) fn run(command: Command, global: &Global, out: &mut Output) -> Result
         Command::Verify(args) => verify::run(&args, global, out),
         Command::Repair(args) => repair::run(&args, global, out),
         Command::Delete(args) => delete::run(&args, global, out),
+        Command::Import(args) => import::run(&args, global, out),
+        Command::Export(args) => export::run(&args, global, out),
+        Command::Prune(args) => prune::run(&args, global, out),
         Command::Flash(args) => flash::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
     }
@@ -92,12 +99,39 @@ fn find(spec: &OsStr, global: &Global) -> Result<PathBuf, Failure> {
         return Ok(text.into());
     }
     match existing_store(global) {
-        Ok(store) => Ok(store.resolve(text)?),
+        Ok(store) => match store.resolve(text) {
+            Err(Error::NotFound { what }) => Ok(elsewhere(text)?.ok_or(Error::NotFound { what })?),
+            found => Ok(found?),
+        },
         // A path that leads nowhere is what is wrong, not the store.
         Err(_) if text.contains(['/', MAIN_SEPARATOR]) || text.ends_with(".jsonl") => {
             Err(Error::NotFound { what: text.into() }.into())
         }
         Err(failure) => Err(failure),
+    }
+}
+
+/// A session in the usual places of other agents: by its file's name, the beginning of it, or the id that it ends with.
+fn elsewhere(spec: &str) -> Result<Option<PathBuf>, Error> {
+    if store::check_id(spec).is_err() || spec == LATEST {
+        return Ok(None);
+    }
+    let cwd = env::current_dir().unwrap_or_default();
+    let dirs = usual_places(&cwd).into_iter().filter(|dir| dir.is_dir());
+    let files = dirs.filter_map(|dir| session_files(&dir).ok()).flatten();
+    let named = |path: &PathBuf| {
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let stem = name.split(".json").next().unwrap_or(name);
+        stem.starts_with(spec) || stem.ends_with(spec)
+    };
+    let mut found: Vec<PathBuf> = files.filter(named).collect();
+    match found.len() {
+        0 | 1 => Ok(found.pop()),
+        total => Err(Error::Ambiguous {
+            prefix: spec.into(),
+            matches: found.iter().take(5).map(|path| path_text(path)).collect(),
+            total,
+        }),
     }
 }
 

@@ -1,0 +1,97 @@
+//! `export SESSION --to FORMAT`: a session for another agent, or to read.
+
+use crate::args::Global;
+use crate::args::interchange::{Export, Wish};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::render::format::count;
+use serde::Serialize;
+use sessionlog::interchange::{Exported, Target, export};
+use sessionlog::{Error, SessionLog};
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// The answer of `--json`.
+#[derive(Serialize)]
+struct Written {
+    path: String,
+    entries: u64,
+    left_out: u64,
+}
+
+pub(crate) fn run(args: &Export, global: &Global, out: &mut Output) -> Result<(), Failure> {
+    let log = super::read(&args.session, args.redact, global, out)?;
+    let target = match args.to {
+        Wish::Opi => Target::Opi,
+        Wish::Claw => Target::Claw,
+        Wish::Pi => Target::Pi,
+        Wish::Jsonl => Target::Jsonl,
+        Wish::Markdown => Target::Markdown,
+    };
+    let done = match &args.output {
+        Some(path) => to_file(&log, target, path)?,
+        None => {
+            let mut result = Ok(Exported::default());
+            out.render(|data, _| {
+                result = export(&log, target, &mut { data });
+                match &mut result {
+                    // The writer's own failure comes back as the session's, and is the writer's all the same.
+                    Err(Error::Io {
+                        op: "export",
+                        source,
+                        ..
+                    }) => Err(io::Error::new(source.kind(), source.to_string())),
+                    _ => Ok(()),
+                }
+            })?;
+            result?
+        }
+    };
+    if let (Some(path), true) = (&args.output, out.json) {
+        return out.json(&Written {
+            path: super::path_text(path),
+            entries: done.entries,
+            left_out: done.left_out,
+        });
+    }
+    if let Some(path) = &args.output {
+        let entries = count(done.entries, "entry", "entries");
+        out.note(format_args!("{}: {entries} written", path.display()));
+    }
+    if done.left_out > 0 {
+        let entries = count(done.left_out, "entry", "entries");
+        out.note(format_args!(
+            "{entries} left out: that format has no place for them"
+        ));
+    }
+    Ok(())
+}
+
+fn to_file(log: &SessionLog, target: Target, path: &Path) -> Result<Exported, Failure> {
+    let cannot = |op: &'static str| {
+        move |source| Error::Io {
+            path: path.into(),
+            op,
+            source,
+        }
+    };
+    let file = File::create_new(path).map_err(cannot("create"))?;
+    let mut writer = io::BufWriter::new(file);
+    let done = export(log, target, &mut writer).map_err(|error| match error {
+        Error::Io {
+            op: "export",
+            source,
+            ..
+        } => cannot("write")(source),
+        other => other,
+    });
+    let done = done.and_then(|done| {
+        let synced = writer.flush().and_then(|()| writer.get_ref().sync_all());
+        synced.map(|()| done).map_err(cannot("write"))
+    });
+    done.map_err(|error| {
+        let _ = fs::remove_file(path);
+        error.into()
+    })
+}

@@ -1,0 +1,180 @@
+//! `import PATH…`: sessions of other agents into the store.
+
+use crate::args::Global;
+use crate::args::interchange::Import;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::render::format::{count, entries, thousands};
+use serde::Serialize;
+use sessionlog::interchange::{Imported, Importer, Outcome, session_files};
+use sessionlog::{Error, sanitize};
+use std::path::Path;
+
+/// Files after which the words tell how far it is.
+const PROGRESS: usize = 100;
+
+/// A line of `import --json`.
+#[derive(Serialize)]
+struct Line {
+    source: String,
+    format: Option<&'static str>,
+    id: Option<String>,
+    path: Option<String>,
+    outcome: &'static str,
+    entries: u64,
+    added: u64,
+    corrupt: u64,
+    torn: bool,
+    error: Option<String>,
+}
+
+/// How many files came to what.
+#[derive(Default)]
+struct Sum {
+    new: u64,
+    grown: u64,
+    unchanged: u64,
+    skipped: u64,
+    failed: u64,
+}
+
+pub(crate) fn run(args: &Import, global: &Global, out: &mut Output) -> Result<(), Failure> {
+    let store = super::store(global)?;
+    let importer = Importer::new(&store).anew(args.anew);
+    let mut sum = Sum::default();
+    let mut files = Vec::new();
+    for path in &args.paths {
+        if path.is_dir() {
+            files.extend(session_files(path)?.into_iter().map(|file| (file, true)));
+        } else {
+            files.push((path.clone(), false));
+        }
+    }
+    let all = files.len();
+    for (done, (file, of_dir)) in files.into_iter().enumerate() {
+        if done > 0 && done % PROGRESS == 0 && !out.json {
+            out.flush()?;
+            out.note(format_args!("{done} of {all} files"));
+        }
+        match importer.import(&file) {
+            Ok(imported) => told(&file, &imported, &mut sum, out)?,
+            // A directory may hold anything.
+            Err(error) if of_dir && is_other(&error) => {
+                sum.skipped += 1;
+                not_done(&file, "skipped", &error, out)?;
+            }
+            Err(error) => {
+                sum.failed += 1;
+                not_done(&file, "failed", &error, out)?;
+            }
+        }
+    }
+    if !out.json && (all > 1 || sum.skipped > 0) {
+        out.line(format_args!(
+            "{} imported, {} grown, {} unchanged, {} skipped, {} failed",
+            thousands(sum.new),
+            thousands(sum.grown),
+            thousands(sum.unchanged),
+            thousands(sum.skipped),
+            thousands(sum.failed)
+        ))?;
+    }
+    match sum.failed {
+        0 => Ok(()),
+        _ => Err(Failure::Found),
+    }
+}
+
+fn is_other(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Unrecognised { .. } | Error::NotASession { .. } | Error::Empty { .. }
+    )
+}
+
+fn told(
+    source: &Path,
+    imported: &Imported,
+    sum: &mut Sum,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let (outcome, words) = match imported.outcome {
+        Outcome::New => ("new", "imported as"),
+        Outcome::Grown => ("grown", "added to"),
+        Outcome::Unchanged => ("unchanged", "all of it is in"),
+        _ => ("differs", "not imported: it says something else than"),
+    };
+    *match imported.outcome {
+        Outcome::New => &mut sum.new,
+        Outcome::Grown => &mut sum.grown,
+        Outcome::Unchanged => &mut sum.unchanged,
+        _ => &mut sum.failed,
+    } += 1;
+    if out.json {
+        return out.json(&Line {
+            source: super::path_text(source),
+            format: imported.format.map(|format| format.name()),
+            id: Some(imported.id.clone()),
+            path: Some(super::path_text(&imported.path)),
+            outcome,
+            entries: imported.counts.entries(),
+            added: imported.added,
+            corrupt: imported.corrupt,
+            torn: imported.torn,
+            error: None,
+        });
+    }
+    let source = super::path_text(source);
+    let format = match imported.format {
+        Some(format) => format!(" ({format})"),
+        None => String::new(),
+    };
+    let what = match imported.outcome {
+        Outcome::New => format!(": {}", entries(&imported.counts)),
+        Outcome::Grown => format!(": {}", count(imported.added, "entry", "entries")),
+        Outcome::Unchanged => String::new(),
+        _ => "; --anew imports it under a new id".to_owned(),
+    };
+    out.line(format_args!(
+        "{}{format}: {words} {}{what}",
+        sanitize::field(&source),
+        sanitize::field(&imported.id)
+    ))?;
+    if imported.corrupt > 0 || imported.torn {
+        let lines = imported.corrupt + u64::from(imported.torn);
+        let damaged = count(lines, "line is", "lines are");
+        out.warn(format_args!(
+            "{source}: {damaged} damaged, and kept as they are in unknown entries"
+        ));
+    }
+    Ok(())
+}
+
+fn not_done(
+    source: &Path,
+    outcome: &'static str,
+    error: &Error,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let words = Failure::Failed(error.to_string().into()).words();
+    if out.json {
+        return out.json(&Line {
+            source: super::path_text(source),
+            format: None,
+            id: None,
+            path: None,
+            outcome,
+            entries: 0,
+            added: 0,
+            corrupt: 0,
+            torn: false,
+            error: words,
+        });
+    }
+    let words = words.unwrap_or_default();
+    match outcome {
+        "skipped" => out.note(format_args!("skipped: {words}")),
+        _ => out.error(format_args!("{words}")),
+    }
+    Ok(())
+}

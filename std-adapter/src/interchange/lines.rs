@@ -1,0 +1,190 @@
+//! A foreign file, line by line, each line bounded in length and depth before anything else looks at it.
+
+use crate::{Error, io::read_at};
+use sessionlog_core::{
+    json::scan::{ScanErrorKind, Scanner},
+    record::Fault,
+};
+use std::{
+    fs::File,
+    io::{self, BufRead as _, BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+/// The longest line that is looked into. A longer one is carried over in pieces.
+pub(super) const MAX_LINE: u64 = 64 << 20;
+
+/// The deepest nesting that is looked into: what is wrapped around a value when it is carried over still has room below
+/// the 127 levels of F3.
+pub(super) const MAX_DEPTH: u16 = 120;
+
+/// Bytes that are read at once.
+const CHUNK: usize = 128 * 1024;
+
+/// The file that is read.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    /// How much of it is read.
+    pub(super) len: u64,
+}
+
+/// A line.
+#[derive(Debug)]
+pub(super) struct Line<'b> {
+    /// Its number, from 1. Blank lines have none.
+    pub(super) number: u64,
+    /// Offset of its first byte.
+    pub(super) start: u64,
+    /// Without its line end.
+    pub(super) bytes: &'b [u8],
+    /// It has a line end.
+    pub(super) ended: bool,
+    /// It is only the next part of a line that is longer than [`MAX_LINE`].
+    pub(super) part: bool,
+}
+
+impl Source {
+    pub(super) fn lines(&self) -> Lines<'_> {
+        Lines {
+            source: self,
+            reader: BufReader::with_capacity(CHUNK, self.part(0, self.len)),
+            line: Vec::new(),
+            at: 0,
+            number: 0,
+            in_part: false,
+        }
+    }
+
+    pub(super) fn part(&self, start: u64, end: u64) -> Part<'_> {
+        Part {
+            file: &self.file,
+            at: start,
+            end: end.min(self.len),
+        }
+    }
+
+    /// Reads some bytes into `bytes`, which is emptied first.
+    pub(super) fn read(&self, start: u64, len: u64, bytes: &mut Vec<u8>) -> Result<(), Error> {
+        bytes.clear();
+        let read = self
+            .part(start, start.saturating_add(len))
+            .read_to_end(bytes);
+        read.map_err(self.failed())?;
+        match bytes.len() as u64 == len {
+            true => Ok(()),
+            false => Err(Error::Changed {
+                path: self.path.clone(),
+            }),
+        }
+    }
+
+    pub(super) fn failed(&self) -> impl FnOnce(io::Error) -> Error + use<> {
+        Error::io(self.path.clone(), "read")
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A part of a file.
+pub(super) struct Part<'f> {
+    file: &'f File,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Part<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = self.end.saturating_sub(self.at);
+        let room = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
+        let read = read_at(self.file, &mut bytes[..room], self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+/// The lines of a file, one after the other.
+pub(super) struct Lines<'f> {
+    source: &'f Source,
+    reader: BufReader<Part<'f>>,
+    line: Vec<u8>,
+    at: u64,
+    number: u64,
+    in_part: bool,
+}
+
+impl Lines<'_> {
+    /// The next line that is not blank. Not an `Iterator`: lines are lent.
+    pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, Error> {
+        loop {
+            let start = self.at;
+            self.line.clear();
+            let read = (&mut self.reader)
+                .take(MAX_LINE)
+                .read_until(b'\n', &mut self.line)
+                .map_err(self.source.failed())?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.at += read as u64;
+            let ended = self.line.last() == Some(&b'\n');
+            if ended {
+                self.line.pop();
+            }
+            let continues = self.in_part;
+            // A line that is cut here because the file ends here is whole.
+            self.in_part = !ended && read as u64 == MAX_LINE && self.at < self.source.len;
+            if !continues && !self.in_part && is_blank(&self.line) {
+                continue;
+            }
+            self.number += u64::from(!continues);
+            return Ok(Some(Line {
+                number: self.number,
+                start,
+                bytes: &self.line,
+                ended,
+                part: continues || self.in_part,
+            }));
+        }
+    }
+}
+
+impl<'b> Line<'b> {
+    /// The line's text, if it is one JSON object that can be looked into; otherwise what is wrong, and at which byte of it.
+    pub(super) fn object(&self) -> Result<&'b str, (Fault, u64)> {
+        match self.part {
+            true => Err((Fault::TooLarge, 0)),
+            false => object(self.bytes),
+        }
+    }
+}
+
+/// The text, if it is one JSON object that can be looked into; otherwise what is wrong, and where.
+pub(super) fn object(bytes: &[u8]) -> Result<&str, (Fault, u64)> {
+    let skipped = bytes.iter().take_while(|b| b.is_ascii_whitespace()).count();
+    if bytes.get(skipped) != Some(&b'{') {
+        return Err((Fault::NotAnObject, skipped as u64));
+    }
+    let mut scanner = Scanner::new(MAX_DEPTH);
+    let json = |kind| Fault::Json(kind);
+    let fed = scanner
+        .feed(bytes, &mut ())
+        .map_err(|error| (json(error.kind), error.at))?;
+    scanner
+        .finish(&mut ())
+        .map_err(|error| (json(error.kind), error.at))?;
+    if !is_blank(&bytes[fed.consumed..]) {
+        return Err((Fault::TrailingBytes, fed.consumed as u64));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to() as u64;
+        (json(ScanErrorKind::InvalidUtf8), at)
+    })
+}
+
+pub(super) fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| b" \t\r\n".contains(byte))
+}

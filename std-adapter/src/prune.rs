@@ -1,0 +1,192 @@
+//! Old sessions put away: chosen by rules, moved into an archive, never deleted.
+
+use crate::{Error, SessionInfo, files, files::Open, lock::open_locked};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+/// The directory in a store that sessions are put away into by default. A store does not look into directories.
+pub const ARCHIVE: &str = "archive";
+
+/// Which sessions are put away: those that any of the rules names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Those that were written to last longer ago than this.
+    pub older_than: Option<Duration>,
+    /// Those beyond the so many that were written to last.
+    pub keep: Option<usize>,
+    /// Those that, counted from the newest, go beyond so many bytes together.
+    pub max_bytes: Option<u64>,
+}
+
+/// Why a session is put away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was not written to for longer than [`Rules::older_than`].
+    Age,
+    /// It is beyond [`Rules::keep`].
+    Count,
+    /// It is beyond [`Rules::max_bytes`].
+    Size,
+}
+
+impl Reason {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Count => "count",
+            Self::Size => "size",
+        }
+    }
+}
+
+/// The sessions that are to be put away, and why; `sessions` are the newest first, as
+/// [`SessionStore::list`](crate::SessionStore::list) gives them.
+#[must_use]
+pub fn choose(
+    sessions: Vec<SessionInfo>,
+    rules: &Rules,
+    now: SystemTime,
+) -> Vec<(SessionInfo, Reason)> {
+    let mut bytes = 0u64;
+    let mut kept = 0;
+    let mut chosen = Vec::new();
+    for session in sessions {
+        // A time in the future is no age.
+        let age = now.duration_since(session.modified).unwrap_or_default();
+        let with = bytes.saturating_add(session.bytes);
+        let reason = if rules.older_than.is_some_and(|limit| age > limit) {
+            Reason::Age
+        } else if rules.keep.is_some_and(|keep| kept >= keep) {
+            Reason::Count
+        } else if rules.max_bytes.is_some_and(|max| with > max) {
+            Reason::Size
+        } else {
+            bytes = with;
+            kept += 1;
+            continue;
+        };
+        chosen.push((session, reason));
+    }
+    chosen
+}
+
+/// Moves a session's file into the directory `archive`, which is made if it is missing, under its own name. It can be
+/// read there as before, and moved back. Nothing is written over.
+///
+/// # Errors
+/// [`Error::Locked`] when somebody writes to it; [`Error::AlreadyExists`] when its name is taken in the archive;
+/// [`Error::Io`], also when the archive is on another file system.
+pub fn put_away(session: &Path, archive: &Path) -> Result<PathBuf, Error> {
+    let (_, _lock) = open_locked(session, Open::WriteNoFollow)?;
+    files::create_dirs(archive)?;
+    let to = archive.join(session.file_name().unwrap_or_default());
+    // A link is made only where there is none: unlike a move, it never replaces a file.
+    fs::hard_link(session, &to).map_err(|source| match source.kind() {
+        std::io::ErrorKind::AlreadyExists => Error::AlreadyExists { path: to.clone() },
+        _ => Error::io(&to, "archive to")(source),
+    })?;
+    files::sync_dir(archive)?;
+    fs::remove_file(session).map_err(Error::io(session, "archive"))?;
+    files::sync_dir(&files::dir_of(session))?;
+    Ok(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HeaderFault, SessionStore};
+
+    fn session(name: &str, age: u64, bytes: u64) -> SessionInfo {
+        SessionInfo {
+            path: name.into(),
+            id: name.into(),
+            header: Err(HeaderFault::Empty),
+            modified: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000 - age),
+            bytes,
+            first_user_text: None,
+            format: None,
+        }
+    }
+
+    #[test]
+    fn each_rule_chooses_for_itself() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+        let all = || {
+            vec![
+                session("a", 1, 50),
+                session("b", 10, 60),
+                session("c", 20, 10),
+                session("d", 500, 1),
+            ]
+        };
+        let names = |rules: Rules| {
+            let chosen = choose(all(), &rules, now);
+            chosen
+                .iter()
+                .map(|(s, r)| format!("{} {}", s.id, r.name()))
+                .collect::<Vec<_>>()
+        };
+        assert!(names(Rules::default()).is_empty());
+        let older_than = Some(Duration::from_secs(20));
+        assert_eq!(
+            names(Rules {
+                older_than,
+                ..Rules::default()
+            }),
+            ["d age"]
+        );
+        assert_eq!(
+            names(Rules {
+                keep: Some(2),
+                ..Rules::default()
+            }),
+            ["c count", "d count"]
+        );
+        // What is put away makes room for what is older and smaller.
+        assert_eq!(
+            names(Rules {
+                max_bytes: Some(61),
+                ..Rules::default()
+            }),
+            ["b size"]
+        );
+        let both = Rules {
+            older_than,
+            keep: Some(1),
+            max_bytes: None,
+        };
+        assert_eq!(names(both), ["b count", "c count", "d age"]);
+    }
+
+    #[test]
+    fn nothing_is_written_over() {
+        let home = tempfile::tempdir().unwrap();
+        let store = SessionStore::at(home.path());
+        let archive = home.path().join(ARCHIVE);
+        let created = store.create_file("a").unwrap();
+        assert!(matches!(
+            put_away(&created.path, &archive),
+            Err(Error::Locked { .. })
+        ));
+        let path = created.path.clone();
+        drop(created);
+        fs::write(&path, "one").unwrap();
+        let to = put_away(&path, &archive).unwrap();
+        assert_eq!(
+            (path.exists(), fs::read(&to).unwrap()),
+            (false, b"one".to_vec())
+        );
+        fs::write(&path, "two").unwrap();
+        assert!(matches!(
+            put_away(&path, &archive),
+            Err(Error::AlreadyExists { .. })
+        ));
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read(&to).unwrap(), b"one");
+    }
+}

@@ -1,0 +1,191 @@
+use crate::{
+    foreign::dir,
+    run::{Store, lines, user},
+};
+use serde_json::{Value, json};
+use std::fs;
+
+/// Samples where their agents keep them.
+fn furnished() -> Store {
+    let store = Store::new();
+    for (sample, place) in [
+        (
+            "claude/traps.jsonl",
+            ".claude/projects/-work/5f0c1d52.jsonl",
+        ),
+        (
+            "codex/packed.jsonl.zst",
+            ".codex/sessions/2026/05/06/rollout-2026-05-06-c0de.jsonl.zst",
+        ),
+        ("pi/v3.jsonl", ".pi/agent/sessions/w/2026_7d1d.jsonl"),
+        ("opi/v2.jsonl", ".local/share/opi/sessions/o.jsonl"),
+        ("claw/whole.jsonl", ".claw/sessions/session-1.jsonl"),
+        // A backup of claw-code's, and no session.
+        (
+            "claw/whole.jsonl",
+            ".claw/sessions/session-1.rot-1775386842352.jsonl",
+        ),
+        ("write.py", ".claw/sessions/notes.jsonl"),
+    ] {
+        let to = store.home().join(place);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(dir().join(sample), to).unwrap();
+    }
+    store
+}
+
+fn named(out: &str) -> Vec<(Value, Value)> {
+    let mut named: Vec<_> = lines(out)
+        .into_iter()
+        .map(|line| (line["format"].clone(), line["name"].clone()))
+        .collect();
+    named.sort_by_key(|(format, _)| format.to_string());
+    named
+}
+
+#[test]
+fn all_usual_places_are_listed() {
+    let store = furnished();
+    let own = store.new_session();
+    store.append(&own, &user("mine"));
+    let listed = named(&store.ok(&["list", "--all", "--json"]));
+    let expected = [
+        (json!("claude"), json!("Pruning the apple trees")),
+        (json!("claw"), json!("plums")),
+        (json!("codex"), json!("How many trees?")),
+        (json!("opi"), json!("First?")),
+        (json!("pi"), json!("Pruning")),
+        (json!(null), json!("mine")),
+    ];
+    assert_eq!(listed, expected);
+    let text = store.ok(&["list", "--all"]);
+    assert!(
+        text.contains("Pruning the apple trees") && text.contains("/work/orchard"),
+        "{text}"
+    );
+    // A variable of its own goes before.
+    let ran = store
+        .command(&["list", "--all", "--json"])
+        .env("CODEX_HOME", "/nowhere")
+        .output()
+        .unwrap();
+    assert_eq!(lines(&String::from_utf8(ran.stdout).unwrap()).len(), 5);
+    let listed = store.ok(&["list", "--json", store.home().join(".pi").to_str().unwrap()]);
+    assert_eq!(named(&listed), [(json!("pi"), json!("Pruning"))]);
+    // What is listed can be named by its file's name, or the end of it.
+    for spec in ["5f0c1d52", "c0de", "rollout-2026", "session-1"] {
+        assert_eq!(store.run(&["usage", spec]).code, 0, "{spec}");
+    }
+    assert_eq!(store.run(&["usage", "nothing"]).code, 1);
+}
+
+#[test]
+fn a_directory_is_imported_whole_and_once() {
+    let store = furnished();
+    let home = store.home().to_str().unwrap().to_owned();
+    let ran = store.run(&["import", &home]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.out
+            .ends_with("5 imported, 0 grown, 0 unchanged, 1 skipped, 0 failed\n"),
+        "{ran:?}"
+    );
+    assert!(ran.err.contains("what was looked for: "), "{ran:?}");
+    let listed = named(&store.ok(&["list", "--json"]));
+    assert_eq!(listed.len(), 5);
+    let ran = store.run(&["import", &home]);
+    // Those in the store are met again too.
+    assert!(
+        ran.out
+            .ends_with("0 imported, 0 grown, 10 unchanged, 1 skipped, 0 failed\n"),
+        "{ran:?}"
+    );
+    let alone = store.run(&[
+        "import",
+        store
+            .home()
+            .join(".claw/sessions/notes.jsonl")
+            .to_str()
+            .unwrap(),
+    ]);
+    assert!(
+        alone.code == 1 && alone.err.contains("Claude Code's"),
+        "{alone:?}"
+    );
+}
+
+#[test]
+fn what_a_source_has_more_is_added() {
+    let store = Store::new();
+    let whole = fs::read_to_string(dir().join("codex/totals.jsonl")).unwrap();
+    let id = "0199a1b2-0000-7000-8000-00000000c0de";
+    // After a total: what it says of an answer before it is in.
+    let cut: Vec<&str> = whole.lines().take(14).collect();
+    let path = store.file(
+        "../rollout.jsonl",
+        format!("{}\n", cut.join("\n")).as_bytes(),
+    );
+    assert_eq!(
+        lines(&store.ok(&["import", "--json", &path]))[0]["outcome"],
+        "new"
+    );
+    store.file("../rollout.jsonl", whole.as_bytes());
+    let grown = lines(&store.ok(&["import", "--json", &path]));
+    assert_eq!(
+        (&grown[0]["outcome"], &grown[0]["added"]),
+        (&json!("grown"), &json!(11))
+    );
+    let usage = |path: &str| store.json(&["usage", "--json", path])["file"]["usage"].clone();
+    assert_eq!(usage(id), usage(&path));
+    assert_eq!(
+        store
+            .run(&["verify", store.path(id).to_str().unwrap()])
+            .code,
+        0
+    );
+    assert_eq!(
+        lines(&store.ok(&["import", "--json", &path]))[0]["outcome"],
+        "unchanged"
+    );
+    // Gone on with here and there: nothing is mixed.
+    store.append(id, &user("here"));
+    let more = whole.lines().nth(4).unwrap();
+    store.file("../rollout.jsonl", format!("{whole}{more}\n").as_bytes());
+    let before = fs::read(store.path(id)).unwrap();
+    let ran = store.run(&["import", "--json", &path]);
+    assert_eq!(
+        (ran.code, &lines(&ran.out)[0]["outcome"]),
+        (1, &json!("differs"))
+    );
+    assert_eq!(fs::read(store.path(id)).unwrap(), before);
+    let anew = lines(&store.ok(&["import", "--anew", "--json", &path]));
+    assert_eq!(anew[0]["outcome"], "new");
+    assert_ne!(anew[0]["id"], id);
+}
+
+#[test]
+fn pruned_sessions_are_put_away_and_not_deleted() {
+    let store = Store::new();
+    let ids: Vec<String> = (0..3).map(|_| store.new_session()).collect();
+    let ran = store.run(&["prune", "--keep", "1"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.out.lines().count(), 2);
+    assert!(ran.err.contains("--apply does it"), "{ran:?}");
+    assert!(ids.iter().all(|id| store.path(id).exists()));
+    let done = lines(&store.ok(&["prune", "--json", "--keep", "1", "--apply"]));
+    assert_eq!(done.len(), 2);
+    for line in &done {
+        let id = line["id"].as_str().unwrap();
+        assert!(!store.path(id).exists());
+        let archived = line["archived"].as_str().unwrap();
+        assert_eq!(store.run(&["show", archived]).code, 0, "{archived}");
+        assert_eq!(line["reason"], "count");
+    }
+    assert_eq!(lines(&store.ok(&["list", "--json"])).len(), 1);
+    assert!(
+        store
+            .run(&["prune", "--older-than", "1h"])
+            .err
+            .contains("Nothing")
+    );
+}
