@@ -12,8 +12,8 @@ impl Rng {
         Rng(seed)
     }
 
-    /// The next number.
-    pub fn next(&mut self) -> u64 {
+    /// Any number.
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,7 +23,7 @@ impl Rng {
 
     /// A number below `end`; 0 when `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next().checked_rem(end).unwrap_or(0)
+        self.number().checked_rem(end).unwrap_or(0)
     }
 
     /// True once in `n` times.
@@ -59,7 +59,7 @@ pub fn sized_payload(n: u64, len: u64, rng: &mut Rng) -> String {
         let _ = write!(
             text,
             "{:x} \\n\\u00e9 é \\\"{{\\\"type\\\":\\\" ",
-            rng.next()
+            rng.number()
         );
     }
     let content = format!(r#"[{{"type":"text","text":"{text}"}}]"#);

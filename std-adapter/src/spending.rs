@@ -1,7 +1,7 @@
 //! What many sessions used, and what that cost, by day, model, project and the like.
 
 use crate::{
-    Error, SessionLog,
+    Error, SessionLog, interchange,
     pricing::PriceTable,
     reader::NodeInfo,
     usage::{Summing, UsageSection},
@@ -158,7 +158,7 @@ impl FileSpending {
         let mut file = FileSpending {
             id: log.id(),
             project: header.map_or_else(String::new, |header| header.cwd.clone()),
-            agent: agent(&log).to_owned(),
+            agent: agent(path, &log)?,
             models: Vec::new(),
             messages: Vec::new(),
         };
@@ -204,11 +204,13 @@ fn print(node: &NodeInfo<'_>) -> u64 {
 }
 
 /// Who wrote a session.
-fn agent(log: &SessionLog) -> &str {
-    match log.header().and_then(|header| header.writer.as_deref()) {
-        Some(writer) => writer.split('/').next().unwrap_or(writer),
-        None => "opi",
+fn agent(path: &Path, log: &SessionLog) -> Result<String, Error> {
+    let writer = log.header().and_then(|header| header.writer.as_deref());
+    Ok(match interchange::recognise(path)? {
+        Some(format) => format.name(),
+        None => writer.map_or("opi", |writer| writer.split('/').next().unwrap_or(writer)),
     }
+    .to_owned())
 }
 
 struct Adding<'q> {

@@ -199,7 +199,7 @@ pub(crate) struct Usage {
 /// How many sessions are added up.
 #[derive(Debug, Args)]
 pub(crate) struct Many {
-    /// All sessions there are
+    /// All sessions there are, those of other agents in their usual places included
     #[arg(long)]
     pub(crate) all: bool,
     /// What a row stands for [default: day]

@@ -104,7 +104,7 @@ pub(super) fn draw(
         };
         match node.kind {
             Kind::Message => draw(Body::Message {
-                message: &payload(&*log.payload(node.index)?, node.role),
+                message: &payload(&log.payload(node.index)?, node.role),
                 usage: node.usage,
             })?,
             Kind::Compaction => {

@@ -8,12 +8,13 @@ use crate::render::spending;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use sessionlog::interchange::{recognise, session_files, usual_places};
 use sessionlog::pricing::PriceTable;
 use sessionlog::spending::{By, Question, Spending, SpendingRow, spending as add_up};
+use sessionlog::store::EXTENSION;
 use sessionlog_core::Timestamp;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::{env, io};
 
 /// The answer of `--json`.
 #[derive(Serialize)]
@@ -128,49 +129,39 @@ fn moment(text: &str, zone: &TimeZone, days: i64) -> Option<Timestamp> {
     Some(Timestamp::from_unix_ms(start.timestamp().as_millisecond()))
 }
 
-/// The files meant: those named, those in the directories named, and with `--all` those of the store.
+/// The files meant: those named, those in the directories named, and with `--all` those of the store and of the usual places.
 fn paths(args: &Args, global: &Global) -> Result<Vec<PathBuf>, Failure> {
     let mut paths = vec![];
     if args.many.all {
-        let sessions = super::existing_store(global)?.list()?;
+        let sessions = super::store(global)?.list()?;
         paths.extend(sessions.into_iter().map(|info| info.path));
         // The older file is the one that a copy was made of.
         paths.reverse();
+        let cwd = env::current_dir().unwrap_or_default();
+        for dir in usual_places(&cwd) {
+            // Most people have not all of these agents.
+            if dir.is_dir() {
+                paths.extend(sessions_below(&dir)?);
+            }
+        }
     }
     for spec in &args.sessions {
         match Path::new(spec) {
-            dir if dir.is_dir() => files_in(dir, &mut paths)?,
+            dir if dir.is_dir() => paths.extend(sessions_below(dir)?),
             _ => paths.push(super::find(spec, global)?),
         }
     }
     Ok(paths)
 }
 
-/// The sessions' files in a directory and below it, by name.
-fn files_in(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let cannot = |error: io::Error| {
-        Failure::Failed(format!("{}: cannot list: {error}", dir.display()).into())
-    };
-    let mut dirs = vec![dir.to_owned()];
-    while let Some(dir) = dirs.pop() {
-        let mut here = vec![];
-        for entry in fs::read_dir(&dir).map_err(cannot)? {
-            let entry = entry.map_err(cannot)?;
-            // As in a store: a link may lead anywhere.
-            let kind = entry.file_type().map_err(cannot)?;
-            here.push((entry.path(), kind));
-        }
-        here.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let session = |path: &Path| path.extension() == Some(OsStr::new("jsonl"));
-        for (path, kind) in here {
-            match kind {
-                kind if kind.is_dir() => dirs.push(path),
-                kind if kind.is_file() && session(&path) => paths.push(path),
-                _ => {}
-            }
-        }
-    }
-    Ok(())
+/// What may be a session in a directory and below it: other files are common there, too.
+fn sessions_below(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = session_files(dir)?;
+    files.retain(|path| {
+        let named = path.extension().is_some_and(|end| end == EXTENSION);
+        named || recognise(path).is_ok_and(|format| format.is_some())
+    });
+    Ok(files)
 }
 
 fn row(row: &SpendingRow) -> Row<'_> {
