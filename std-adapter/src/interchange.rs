@@ -6,7 +6,7 @@
 //! its member `foreign`: nothing is dropped. `docs/interchange.md` has the table of what becomes what.
 //!
 //! [`SessionLog::open`](crate::SessionLog::open) and [`verify()`](crate::verify()) take foreign files as they are;
-//! lines and bytes that they name are the file's own. Nothing writes to one: [`import`] makes a session of it in a store.
+//! lines and bytes that they name are the file's own. Nothing writes to one: [`Importer`] makes a session of it in a store.
 
 mod claude;
 mod claw;
