@@ -313,9 +313,12 @@ fn check(copy: &mut NewFile, log: &SessionLog) -> Result<Verification, Error> {
 /// Gives the original a second name and the copy its first one. Gives that second name.
 fn put_in_place(copy: &mut NewFile, real: &Path) -> Result<PathBuf, Error> {
     let original = keep_original(real)?;
-    fs::rename(copy.path(), real).map_err(|source| {
+    // First the second name, then the first one: else the loss of power could leave the new file alone.
+    let kept = files::sync_dir(&files::dir_of(real));
+    let replaced =
+        kept.and_then(|()| fs::rename(copy.path(), real).map_err(Error::io(real, "replace")));
+    replaced.inspect_err(|_| {
         let _ = fs::remove_file(&original);
-        Error::io(real, "replace")(source)
     })?;
     copy.keep();
     files::sync_dir(&files::dir_of(real))?;

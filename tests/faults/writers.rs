@@ -1,8 +1,7 @@
 //! Two writers, many readers, and many processes at once.
 
 use crate::support::{
-    HANGS, append_works, by_id, ends, long, new_session, report, rounds, scratch, seed, sessionlog,
-    writer,
+    append_works, by_id, ends, long, new_session, report, rounds, scratch, seed, sessionlog, writer,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -221,6 +220,9 @@ fn readers_never_see_half_a_record() {
     );
 }
 
+/// An entry that has not come by then never comes.
+const LATE: Duration = Duration::from_secs(60);
+
 /// A line of `show --follow --json`.
 #[derive(Deserialize)]
 struct Shown<'a> {
@@ -266,7 +268,7 @@ impl Following {
         {
             let line = self
                 .lines
-                .recv_timeout(HANGS)
+                .recv_timeout(LATE)
                 .unwrap_or_else(|_| panic!("{id} never came"));
             assert!(line.ends_with(b"\n"));
             let shown: Shown<'_> = serde_json::from_slice(&line).unwrap();
@@ -297,8 +299,8 @@ fn follow_shows_every_entry_once_and_whole_while_much_is_appended() {
     let seed = seed();
     let mut following = Following::begin(&path);
     for (n, mode) in ["entry", "turn", "manual"].into_iter().enumerate() {
-        // One of few and long messages among them, which do not reach the file in one piece.
-        let busy = Busy::writing(&path, mode, (seed & !7) + n as u64);
+        // Long messages among them, which do not reach the file in one piece.
+        let busy = Busy::writing(&path, mode, (seed & !7) + 8 * n as u64);
         thread::sleep(Duration::from_millis(if long() { 5000 } else { 700 }));
         busy.stop();
         // What the killed writer left unfinished goes with the next append.
@@ -339,6 +341,15 @@ fn follow_goes_on_after_a_repair_and_says_so() {
     let mut following = Following::begin(&path);
     following.until(&first);
     let mut file = File::options().append(true).open(&path).unwrap();
+    // A slow writer: while it has not ended the line, nothing of it is shown.
+    let slow = format!(
+        "{{\"type\":\"message\",\"id\":\"slow\",\"parent_id\":\"{first}\",\"message\":{{}}}}\n"
+    );
+    for piece in slow.as_bytes().chunks(slow.len() / 3 + 1) {
+        file.write_all(piece).unwrap();
+        thread::sleep(Duration::from_millis(250));
+    }
+    following.until("slow");
     file.write_all(b"{\"type\":\"message\",\"id\":\"half")
         .unwrap();
     thread::sleep(Duration::from_millis(250));
@@ -353,7 +364,7 @@ fn follow_goes_on_after_a_repair_and_says_so() {
         .iter()
         .filter_map(|(id, _)| id.as_deref())
         .collect();
-    assert_eq!(said, [&first, &second, &third]);
+    assert_eq!(said, [&first, "slow", &second, &third]);
     let words = following.interrupt();
     assert!(
         words.contains("the file was replaced, by a repair"),
