@@ -32,6 +32,8 @@ pub(super) struct Pass {
     warnings: Problems,
     inherited_to: Option<u32>,
     unended: bool,
+    /// A record has a checksum, which is right.
+    sealed: bool,
 }
 
 /// What the file begins with.
@@ -53,6 +55,7 @@ impl Pass {
             warnings: Problems::default(),
             inherited_to: None,
             unended: false,
+            sealed: false,
         }
     }
 
@@ -96,6 +99,7 @@ impl Pass {
             }
             Event::Record(found) => {
                 self.unended = !found.terminated;
+                self.sealed |= found.record.has_crc;
                 let is_header = found.header_place && found.record.kind == Kind::Session;
                 if is_header {
                     self.first.get_or_insert(First::Record);
@@ -224,14 +228,14 @@ impl Pass {
         };
         let forward = self.forward;
         if self.header.is_none() {
-            // Records of other kinds alone are lines of any program.
+            // Records of other kinds alone are lines of any program, unless our writer has sealed one.
             let known = forward.entries() - forward.unknown();
             match first {
                 First::Torn if forward.entries() == 0 => {
                     let reason = "it ends within its first line".into();
                     return Err(Error::NotASession { path, reason });
                 }
-                First::Record | First::Corrupt { .. } if known == 0 => {
+                First::Record | First::Corrupt { .. } if known == 0 && !self.sealed => {
                     return Err(Error::Unrecognised { path });
                 }
                 _ => {}
