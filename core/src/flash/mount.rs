@@ -77,8 +77,8 @@ impl<F: ReadNorFlash> Device<F> {
                 let newest = scan.last;
                 return Ok(Some(End { block, len, newest }));
             }
-            if block.session == seq {
-                // It says where the session before it ends.
+            if block.session == seq && limit != u64::MAX {
+                // It says where the session before it ends; but not to a mount, for which it does not count.
                 (session, limit) = (None, block.offset);
             }
         }
