@@ -274,7 +274,7 @@ fn at_every_step_nothing_acknowledged_is_lost() {
 
 #[test]
 fn long_runs_of_anything() {
-    for seed in 0..400 {
+    for seed in 0..3000 {
         told(&format!("seed {seed}"), || any_run::<1, 4, 512>(seed, 512));
         told(&format!("seed {seed}, large words"), || {
             any_run::<4, 64, 512>(seed, 1024)
