@@ -10,6 +10,8 @@ mod full;
 mod hard;
 /// SIGKILL at random moments.
 mod kill;
+/// Loss of power while files come and go.
+mod names;
 /// Loss of power, on a simulated disk.
 mod power;
 /// Processes, seeds, counts: what the others share.
