@@ -4,6 +4,7 @@ pub mod generate;
 pub mod load;
 pub mod model;
 pub mod outcome;
+pub mod program;
 pub mod properties;
 pub mod seen;
 pub mod sim;

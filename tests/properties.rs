@@ -3,10 +3,14 @@
 //! They stand here and not with the targets so that the ordinary tests can run them on the checked-in seeds.
 //! The first bytes of an input choose how the rest is read: sizes of chunks and windows.
 
+mod command;
 mod flash;
+mod foreign;
 mod journal;
 
+pub use command::{Ran, command};
 pub use flash::flash;
+pub use foreign::foreign;
 pub use journal::journal;
 
 use crate::{model, outcome, seen};

@@ -5,12 +5,12 @@ use serde_json::value::RawValue;
 use sessionlog::{NewSession, Session, SessionStore, verify};
 use sessionlog_core::{journal::Options, record::Verbatim};
 use sessionlog_tests::load::payload;
+pub(crate) use sessionlog_tests::program::program;
 use std::{
     collections::HashMap,
     env, fs,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::OnceLock,
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -77,54 +77,6 @@ pub(crate) fn sessionlog(dir: &Path, args: &[&str]) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
-}
-
-/// The command's program: `SESSIONLOG_BIN`, or the one that was built with this test. Cargo tells a test only the
-/// programs of its own package, so it is looked for beside that, and built when it is older than its source.
-pub(crate) fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        if let Some(named) = env::var_os("SESSIONLOG_BIN") {
-            return named.into();
-        }
-        let beside = Path::new(env!("CARGO_BIN_EXE_sessionlog-writer"));
-        let program = beside.with_file_name(format!("sessionlog{}", env::consts::EXE_SUFFIX));
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let source = [root.join("core/src"), root.join("std-adapter/src")]
-            .iter()
-            .filter_map(|dir| newest(dir))
-            .max();
-        let built = fs::metadata(&program).and_then(|there| there.modified());
-        if built.ok() < source {
-            let mut cargo = Command::new(env!("CARGO"));
-            cargo
-                .args([
-                    "build",
-                    "--quiet",
-                    "-p",
-                    "sessionlog",
-                    "--bin",
-                    "sessionlog",
-                ])
-                .current_dir(&root);
-            if beside.parent().is_some_and(|dir| dir.ends_with("release")) {
-                cargo.arg("--release");
-            }
-            assert!(cargo.status().unwrap().success(), "{cargo:?}");
-        }
-        program
-    })
-}
-
-/// When a file in `dir` or below was last changed.
-fn newest(dir: &Path) -> Option<SystemTime> {
-    let entries = fs::read_dir(dir).ok()?.flatten();
-    entries
-        .filter_map(|entry| match entry.file_type().ok()?.is_dir() {
-            true => newest(&entry.path()),
-            false => entry.metadata().ok()?.modified().ok(),
-        })
-        .max()
 }
 
 /// Waits for a process that must end; kills it and fails when it hangs. Its output is read meanwhile.
