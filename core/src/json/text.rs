@@ -197,22 +197,43 @@ impl Utf8Pieces {
             }
             piece = rest;
         }
-        match core::str::from_utf8(piece) {
-            Ok(_) => Ok(()),
-            Err(e) => {
-                let (_, tail) = piece
-                    .split_at_checked(e.valid_up_to())
-                    .unwrap_or((&[], &[]));
-                if e.error_len().is_some() || tail.len() > 3 {
-                    return Err(taken.saturating_add(e.valid_up_to()));
-                }
-                for (slot, &byte) in self.held.iter_mut().zip(tail) {
-                    *slot = byte;
-                }
-                self.len = tail.len() as u8;
-                Ok(())
-            }
+        let whole = piece.len().saturating_sub(unfinished(piece));
+        let (text, tail) = piece.split_at_checked(whole).unwrap_or((piece, &[]));
+        valid(text).map_err(|at| taken.saturating_add(at))?;
+        match core::str::from_utf8(tail) {
+            Err(e) if e.error_len().is_some() => return Err(taken.saturating_add(whole)),
+            _ => {}
         }
+        for (slot, &byte) in self.held.iter_mut().zip(tail) {
+            *slot = byte;
+        }
+        self.len = tail.len() as u8;
+        Ok(())
+    }
+}
+
+/// How many bytes at the end of `piece` begin a character that is longer.
+fn unfinished(piece: &[u8]) -> usize {
+    let last = piece.iter().rev().zip(1..=3);
+    let lead = last.take_while(|(byte, _)| **byte >= 0x80);
+    let mut open = lead.filter(|(byte, at)| match byte {
+        0xc0..=0xdf => *at < 2,
+        0xe0..=0xef => *at < 3,
+        0xf0.. => *at < 4,
+        _ => false,
+    });
+    open.next().map_or(0, |(_, at)| at)
+}
+
+/// Checks that `text` is UTF-8; an error is the index of the first character that is not.
+fn valid(text: &[u8]) -> Result<(), usize> {
+    #[cfg(feature = "fast")]
+    if simdutf8::basic::from_utf8(text).is_ok() {
+        return Ok(());
+    }
+    match core::str::from_utf8(text) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(e.valid_up_to()),
     }
 }
 
