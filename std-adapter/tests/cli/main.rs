@@ -18,6 +18,8 @@ mod hostile;
 mod limits;
 /// `list` of directories and of other agents' places; `prune`.
 mod places;
+/// Modes of files and directories.
+mod private;
 /// `list`, `show`, `context`, `tree`, `usage`.
 mod read;
 /// `new`, `append`, and what is left after a kill.

@@ -6,11 +6,10 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::format::count;
 use serde::Serialize;
+use sessionlog::Error;
 use sessionlog::interchange::{Exported, Target, export};
-use sessionlog::{Error, SessionLog};
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::Path;
+
+use std::io;
 
 /// The answer of `--json`.
 #[derive(Serialize)]
@@ -30,7 +29,7 @@ pub(crate) fn run(args: &Export, global: &Global, out: &mut Output) -> Result<()
         Wish::Markdown => Target::Markdown,
     };
     let done = match &args.output {
-        Some(path) => to_file(&log, target, path)?,
+        Some(path) => super::to_new_file(path, |file| export(&log, target, file))?,
         None => {
             let mut result = Ok(Exported::default());
             out.render(|data, _| {
@@ -66,32 +65,4 @@ pub(crate) fn run(args: &Export, global: &Global, out: &mut Output) -> Result<()
         ));
     }
     Ok(())
-}
-
-fn to_file(log: &SessionLog, target: Target, path: &Path) -> Result<Exported, Failure> {
-    let cannot = |op: &'static str| {
-        move |source| Error::Io {
-            path: path.into(),
-            op,
-            source,
-        }
-    };
-    let file = File::create_new(path).map_err(cannot("create"))?;
-    let mut writer = io::BufWriter::new(file);
-    let done = export(log, target, &mut writer).map_err(|error| match error {
-        Error::Io {
-            op: "export",
-            source,
-            ..
-        } => cannot("write")(source),
-        other => other,
-    });
-    let done = done.and_then(|done| {
-        let synced = writer.flush().and_then(|()| writer.get_ref().sync_all());
-        synced.map(|()| done).map_err(cannot("write"))
-    });
-    done.map_err(|error| {
-        let _ = fs::remove_file(path);
-        error.into()
-    })
 }

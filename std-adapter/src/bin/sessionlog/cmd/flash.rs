@@ -10,8 +10,6 @@ use serde::Serialize;
 use sessionlog::flash::{FlashInfo, FlashSession, NewImage, Region};
 use sessionlog::{Error, FlashImage, sanitize};
 use sessionlog_core::Timestamp;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
 use std::path::Path;
 
 /// The answer of `flash info --json`.
@@ -268,7 +266,7 @@ fn export(args: &Export, out: &mut Output) -> Result<(), Failure> {
         })?;
         return failed.map_or(Ok(()), |error| Err(error.into()));
     };
-    let written = write_file(&mut image, session.number, path)?;
+    let written = super::to_new_file(path, |file| image.export(session.number, file))?;
     if out.json {
         return out.json(&serde_json::json!({ "path": super::path_text(path), "bytes": written }));
     }
@@ -279,35 +277,6 @@ fn export(args: &Export, out: &mut Output) -> Result<(), Failure> {
         bytes(written)
     ));
     Ok(())
-}
-
-fn write_file(image: &mut FlashImage, number: u32, path: &Path) -> Result<u64, Failure> {
-    let cannot = |op: &'static str| {
-        move |source| Error::Io {
-            path: path.into(),
-            op,
-            source,
-        }
-    };
-    let file = File::create_new(path).map_err(cannot("create"))?;
-    let mut writer = io::BufWriter::new(file);
-    let written = image.export(number, &mut writer);
-    let written = written.map_err(|error| match error {
-        Error::Io {
-            op: "export",
-            source,
-            ..
-        } => cannot("write")(source),
-        other => other,
-    });
-    let written = written.and_then(|written| {
-        let synced = writer.flush().and_then(|()| writer.get_ref().sync_all());
-        synced.map(|()| written).map_err(cannot("write"))
-    });
-    written.map_err(|error| {
-        let _ = fs::remove_file(path);
-        error.into()
-    })
 }
 
 /// Checks the flash and its sessions. True when nothing is wrong.

@@ -31,9 +31,11 @@ use sessionlog::interchange::{session_files, usual_places};
 use sessionlog::store::{self, DIR_VARIABLE, LATEST};
 use sessionlog::{Error, SessionLog, SessionStore, SystemClock, reader::Problem, redact};
 use sessionlog_core::Clock as _;
+use std::env;
 use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
-use std::{env, fs};
 
 /// Remarks on one session's damage at most; `verify` tells all of it.
 const MAX_REMARKS: usize = 3;
@@ -185,6 +187,41 @@ fn damage(log: &SessionLog) -> Vec<&Problem> {
     all.retain(|problem| !problem.kind.is_note());
     all.sort_by_key(|problem| (problem.line, problem.byte));
     all
+}
+
+/// Has `export` write a file that must not exist yet, for its owner only, and makes it durable; leaves none when that fails.
+fn to_new_file<T>(
+    path: &Path,
+    export: impl FnOnce(&mut dyn Write) -> Result<T, Error>,
+) -> Result<T, Failure> {
+    let cannot = |op: &'static str| {
+        move |source| Error::Io {
+            path: path.into(),
+            op,
+            source,
+        }
+    };
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut writer = BufWriter::new(options.open(path).map_err(cannot("create"))?);
+    let done = export(&mut writer).map_err(|error| match error {
+        Error::Io {
+            op: "export",
+            source,
+            ..
+        } => cannot("write")(source),
+        other => other,
+    });
+    let done = done.and_then(|done| {
+        let synced = writer.flush().and_then(|()| writer.get_ref().sync_all());
+        synced.map(|()| done).map_err(cannot("write"))
+    });
+    done.map_err(|error| {
+        let _ = fs::remove_file(path);
+        error.into()
+    })
 }
 
 /// Now, and the reader's time zone.
