@@ -1,12 +1,14 @@
 //! A session, read whole: what its file says by FORMAT.md's reading rules.
 
 mod contents;
+mod cost;
 mod counts;
 mod nodes;
 mod pass;
 mod problem;
 
 pub use contents::CompactionInfo;
+pub(crate) use cost::amount as told_amount;
 pub use counts::Counts;
 pub use problem::{MAX_LISTED, Problem, ProblemKind};
 
@@ -17,7 +19,7 @@ pub(crate) use problem::Problems;
 use crate::{Error, HeaderInfo, interchange, scan::scan};
 use pass::Pass;
 use sessionlog_core::{
-    Sequence, Timestamp, Usage, UsageTotals,
+    PicoUsd, Sequence, Timestamp, Usage, UsageTotals,
     record::{Extent, Kind, Role},
     recovery::{Event, Found, Health},
     replay::{ContextStart, Forward, Head, context_start},
@@ -77,6 +79,8 @@ pub struct NodeInfo<'a> {
     pub role: Role,
     /// What an assistant message reports; `None` is unknown, not zero (F18).
     pub usage: Option<Usage>,
+    /// What an assistant message tells that it cost (`usage.cost_usd`), as the agent or the provider reckoned it.
+    pub cost: Option<PicoUsd>,
     /// The model that an assistant message names.
     pub model: Option<&'a str>,
     /// The provider that an assistant message names.
@@ -288,6 +292,7 @@ impl SessionLog {
             timestamp: kept.timestamp,
             role: kept.role,
             usage: self.nodes.usage(index).copied(),
+            cost: self.nodes.cost(index),
             model: self.nodes.model(index),
             provider: self.nodes.provider(index),
             has_text: !kept.text.is_empty(),

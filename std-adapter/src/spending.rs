@@ -8,7 +8,7 @@ use crate::{
 };
 use jiff::tz::TimeZone;
 use sessionlog_core::{
-    Timestamp, Usage,
+    PicoUsd, Timestamp, Usage,
     record::{Kind, Role},
 };
 use std::{
@@ -149,6 +149,7 @@ struct Message {
 struct Answer {
     model: u32,
     usage: Option<Usage>,
+    cost: Option<PicoUsd>,
 }
 
 impl FileSpending {
@@ -177,6 +178,7 @@ impl FileSpending {
                     Some(Answer {
                         model: at as u32,
                         usage: node.usage,
+                        cost: node.cost,
                     })
                 }
                 _ => continue,
@@ -271,7 +273,7 @@ impl<'q> Adding<'q> {
                     Some(answer) => {
                         let (provider, model) = &file.models[answer.model as usize];
                         let usage = answer.usage.as_ref();
-                        sum.answer(provider.as_deref(), model.as_deref(), usage);
+                        sum.answer((provider.as_deref(), model.as_deref()), usage, answer.cost);
                     }
                 }
             }

@@ -11,7 +11,7 @@ use super::{
     json::{Json, Members, Put, Rest, list, put, put_text, put_text_or_null, text},
     lines::Source,
     out::{Compaction, Head, Link, NO_TIME, Out, is_id, unix_ms},
-    parts::{put_call, put_image, put_text_part, put_usage},
+    parts::{amount, put_call, put_image, put_text_part, put_usage},
 };
 use crate::{Error, reader::name_of};
 use index::{Index, parent_of};
@@ -280,6 +280,7 @@ impl Pass {
         if lossless {
             message.take("stop_reason");
         }
+        let cost = amount(&line, "costUSD").filter(|_| counts);
         // Counted at the last line of this answer; here it stays as it was told.
         let (usage, message) = match counts {
             true => take_usage(message),
@@ -313,7 +314,7 @@ impl Pass {
                 None => json.null()?,
             }
             if let Some(usage) = usage {
-                put_usage(json, &usage)?;
+                put_usage(json, &usage, cost)?;
             }
             put_text(json, "stop_reason", reason)?;
             put_text_or_null(json, "error_message", error.as_deref())?;

@@ -462,7 +462,7 @@ impl Pass<'_> {
                 put_text(json, "model", model)?;
             }
             if let Some(usage) = &usage {
-                put_usage(json, usage)?;
+                put_usage(json, usage, None)?;
             }
             put_text(json, "stop_reason", if calls { "tool_use" } else { "stop" })?;
             put_text_or_null(json, "error_message", None)

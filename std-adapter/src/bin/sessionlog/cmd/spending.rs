@@ -194,6 +194,9 @@ fn csv(by: ByWish, found: &Spending, out: &mut Output) -> Result<(), Failure> {
         "unreported",
         "known_cost_usd",
         "lower_bound",
+        "told_cost_usd",
+        "told",
+        "untold",
     ];
     let mut write = |fields: &[String]| table.write_record(fields).map_err(io::Error::other);
     write(&head.map(str::to_owned))?;
@@ -215,6 +218,10 @@ fn csv(by: ByWish, found: &Spending, out: &mut Output) -> Result<(), Failure> {
         );
         fields.push(row.section.known.total().to_string());
         fields.push(row.section.is_lower_bound().to_string());
+        let told = &row.section.told;
+        let amount = (told.told > 0).then(|| told.sum.to_string());
+        fields.push(amount.unwrap_or_default());
+        fields.extend([told.told, told.untold].map(|number| number.to_string()));
         write(&fields)?;
     }
     let text = table
