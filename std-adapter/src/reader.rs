@@ -193,6 +193,22 @@ impl SessionLog {
         self.header.as_ref()
     }
 
+    /// The file that holds what came first in this session and was put away ([`prune`](crate::prune::split_off)): a
+    /// name stands for a file in the session's directory or in the archive there. It may be missing.
+    #[must_use]
+    pub fn history(&self) -> Option<PathBuf> {
+        let named = Path::new(self.header.as_ref()?.history.as_deref()?);
+        let dir = crate::files::dir_of(&self.path);
+        let beside = dir.join(named);
+        let archived = dir.join(crate::prune::ARCHIVE).join(named);
+        let alone = named.components().count() == 1;
+        let there = archived.parent().is_some_and(Path::is_dir);
+        match alone && there && !beside.is_file() {
+            true => Some(archived),
+            false => Some(beside),
+        }
+    }
+
     /// The header's bookkeeping.
     #[must_use]
     pub fn head(&self) -> &Head {

@@ -8,6 +8,7 @@ use sessionlog_core::{
     Cost, PicoUsd, Price, Usage, UsageTotals,
     record::{Kind, Role},
 };
+use std::path::PathBuf;
 
 /// What a session used, and what that cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct UsageReport {
     pub branch: UsageSection,
     /// Of the whole file: what this session itself spent, abandoned branches included, inherited entries not (F11).
     pub file: UsageSection,
+    /// What was put away of this session counts too; this file of it cannot be read, and what it holds is in no figure.
+    pub missing_history: Option<PathBuf>,
 }
 
 /// Usage and cost of some entries.
@@ -119,8 +122,7 @@ impl UsageSection {
         self.models.iter().any(ModelUsage::is_lower_bound)
     }
 
-    fn of(log: &SessionLog, indices: impl Iterator<Item = u32>, prices: &PriceTable) -> Self {
-        let mut sum = Summing::new(prices);
+    fn add(log: &SessionLog, indices: impl Iterator<Item = u32>, sum: &mut Summing<'_>) {
         for node in indices.filter_map(|index| log.node(index)) {
             match (node.kind, node.role) {
                 (Kind::Message, Role::User) => sum.turn(),
@@ -131,8 +133,31 @@ impl UsageSection {
                 _ => {}
             }
         }
-        sum.finish()
     }
+}
+
+/// Parts of a session that were put away at most: a chain without end is none.
+const MAX_PARTS: usize = 1000;
+
+/// What was put away of a session, the newest part first, and the part that cannot be read, if there is one.
+pub(crate) fn histories(log: &SessionLog) -> (Vec<SessionLog>, Option<PathBuf>) {
+    let mut parts: Vec<SessionLog> = Vec::new();
+    let mut next = log.history();
+    while let Some(path) = next {
+        let known = parts.iter().any(|part| part.path() == path);
+        let part = match known || parts.len() == MAX_PARTS {
+            true => None,
+            false => SessionLog::open(&path)
+                .ok()
+                .filter(|part| part.id() == log.id()),
+        };
+        let Some(part) = part else {
+            return (parts, Some(path));
+        };
+        next = part.history();
+        parts.push(part);
+    }
+    (parts, None)
 }
 
 /// A section as it is summed up, message by message.
@@ -234,11 +259,26 @@ impl UsageReport {
     /// Usage and cost of the session's active branch and of its whole file.
     #[must_use]
     pub fn of(log: &SessionLog, prices: &PriceTable) -> Self {
-        let branch = log.tip().map(|tip| log.branch(tip)).unwrap_or_default();
-        let own = (0..log.node_count()).filter(|index| !log.inherited(*index));
+        let (parts, missing_history) = histories(log);
+        let (mut branch, mut file) = (Summing::new(prices), Summing::new(prices));
+        // Where the branch ends in each part: it begins with the entry that the next one's first names as its parent.
+        let mut branches = vec![log.tip().map(|tip| log.branch(tip)).unwrap_or_default()];
+        let all: Vec<&SessionLog> = std::iter::once(log).chain(&parts).collect();
+        for (at, part) in parts.iter().enumerate() {
+            let first = branches[at].first();
+            let above = first.and_then(|first| all[at].record(*first).ok()?.parent_id);
+            let tip = above.and_then(|id| part.find(id.as_str()));
+            branches.push(tip.map(|tip| part.branch(tip)).unwrap_or_default());
+        }
+        for (part, indices) in all.into_iter().zip(branches).rev() {
+            UsageSection::add(part, indices.into_iter(), &mut branch);
+            let own = (0..part.node_count()).filter(|index| !part.inherited(*index));
+            UsageSection::add(part, own, &mut file);
+        }
         Self {
-            branch: UsageSection::of(log, branch.into_iter(), prices),
-            file: UsageSection::of(log, own, prices),
+            branch: branch.finish(),
+            file: file.finish(),
+            missing_history,
         }
     }
 }

@@ -50,11 +50,13 @@ pub(super) fn convert(source: &Source, out: &mut Out<'_>) -> Result<Tail, Error>
             let found = header.is_some();
             index.header(source, header.cloned().unwrap_or_default(), out)?;
             if found {
+                out.mended(&line)?;
                 continue;
             }
         }
         match (read, members) {
             (Ok(text), Some(members)) => {
+                out.mended(&line)?;
                 index.entry(number, text, members, &mut tail, out)?;
                 number += 1;
             }

@@ -305,7 +305,7 @@ pub(crate) struct Compact {
     after_help = "With --json: one object a line, one for each session: path, status (clean, truncated, corrupt, corrupt_and_truncated or unreadable), entries (all but the header), problems (each with severity (problem, or note for what is remarkable and not wrong), line, byte, kind, detail)."
 )]
 pub(crate) struct Verify {
-    /// Session files, and directories for the sessions in them (*.jsonl, no deeper); also ids and 'latest'
+    /// Session files, and directories for the sessions in them, however deep; also ids and 'latest'
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<OsString>,
     /// Name what is in a directory and is no session's file

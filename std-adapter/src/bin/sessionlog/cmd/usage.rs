@@ -88,6 +88,9 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
     let session = Spec { session: one };
     let log = super::read(&session, Redact::default(), global, out)?;
     let report = UsageReport::of(&log, &prices);
+    if let Some(path) = &report.missing_history {
+        tell_missing(path, out);
+    }
     if out.json {
         return out.json(&Report {
             branch: section(&report.branch),
@@ -104,6 +107,14 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
         ));
     }
     Ok(())
+}
+
+/// What was put away of a session is not where it should be.
+pub(super) fn tell_missing(path: &Path, out: &mut Output) {
+    out.warn(format_args!(
+        "{}: cannot be read; it holds what was put away of the session, which is not in these figures",
+        path.display()
+    ));
 }
 
 /// What people see of a section.

@@ -55,7 +55,7 @@ pub(crate) fn write(
     if found.rows.len() != 1 {
         let total = cells(
             "total".into(),
-            found.files,
+            found.sessions,
             &found.total,
             told,
             styles,
