@@ -52,6 +52,9 @@ pub struct HeaderInfo {
     /// The beginning of the session was given up for its space (F9).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reclaimed: bool,
+    /// The file that holds what came first in the session, which was put away ([`SessionLog::history`](crate::SessionLog::history)).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<String>,
     /// The program that wrote it, such as `sessionlog/1`.
     pub writer: Option<String>,
 }
@@ -120,6 +123,7 @@ impl<'de> Deserialize<'de> for Members {
                         "fork_point" => header.fork_point = text(&mut map)?,
                         "repaired" => header.repaired = text(&mut map)?,
                         "reclaimed" => header.reclaimed = value(&mut map)?.unwrap_or_default(),
+                        "history" => header.history = text(&mut map)?,
                         "writer" => header.writer = text(&mut map)?,
                         _ => {
                             map.next_value::<IgnoredAny>()?;

@@ -59,6 +59,7 @@ fn members_may_be_missing_of_any_type_and_repeated() {
         fork_point: Some("msg-3".into()),
         repaired: Some("r".into()),
         reclaimed: false,
+        history: None,
         writer: Some("sessionlog/1".into()),
     };
     assert_eq!(header, expected);

@@ -21,11 +21,13 @@ mod packed;
 mod parts;
 mod pi;
 mod places;
+mod quick;
 
 pub use export::{Exported, Target, export};
 pub use import::{Imported, Importer, Outcome};
 pub(crate) use out::Findings;
 pub use places::{session_files, sessions_in, usual_places};
+pub(crate) use quick::{Id, Quick, quick};
 
 use crate::{
     Error,
@@ -37,7 +39,9 @@ use crate::{
 use json::Members;
 use lines::Source;
 use out::{Link, Out};
+use serde_json::value::RawValue;
 use std::{
+    borrow::Cow,
     fmt,
     fs::File,
     io::{self, BufWriter, Write},
@@ -162,6 +166,24 @@ pub(crate) fn input(path: &Path) -> Result<Input, Error> {
         bytes,
         findings: Some(findings),
     })
+}
+
+/// The members of a JSON object, in order.
+pub(crate) fn members(text: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    Members::parse(text).map(Members::into_pairs)
+}
+
+/// A file that is to be read, unpacked, and its foreign format if it is of one.
+pub(crate) fn source(path: &Path) -> Result<(Source, Option<Format>), Error> {
+    let (file, metadata) = files::open_regular(path, Open::Read)?;
+    let source = Source {
+        path: path.into(),
+        file,
+        len: metadata.len(),
+    };
+    let source = packed::unpacked(source, u64::MAX)?;
+    let format = recognise_in(&source)?;
+    Ok((source, format))
 }
 
 /// A foreign file's stream in a file without name, its length, and what was found; with a leaf that names the tip at

@@ -1,5 +1,9 @@
 //! Old sessions put away: chosen by rules, moved into an archive, never deleted.
 
+mod history;
+
+pub use history::{Split, Whole, compacted, split_off};
+
 use crate::{Error, SessionInfo, files, files::Open, lock::open_locked};
 use std::{
     fs,

@@ -1,12 +1,14 @@
 //! A session, read whole: what its file says by FORMAT.md's reading rules.
 
 mod contents;
+mod cost;
 mod counts;
 mod nodes;
 mod pass;
 mod problem;
 
 pub use contents::CompactionInfo;
+pub(crate) use cost::amount as told_amount;
 pub use counts::Counts;
 pub use problem::{MAX_LISTED, Problem, ProblemKind};
 
@@ -17,7 +19,7 @@ pub(crate) use problem::Problems;
 use crate::{Error, HeaderInfo, interchange, scan::scan};
 use pass::Pass;
 use sessionlog_core::{
-    Sequence, Timestamp, Usage, UsageTotals,
+    PicoUsd, Sequence, Timestamp, Usage, UsageTotals,
     record::{Extent, Kind, Role},
     recovery::{Event, Found, Health},
     replay::{ContextStart, Forward, Head, context_start},
@@ -77,6 +79,8 @@ pub struct NodeInfo<'a> {
     pub role: Role,
     /// What an assistant message reports; `None` is unknown, not zero (F18).
     pub usage: Option<Usage>,
+    /// What an assistant message tells that it cost (`usage.cost_usd`), as the agent or the provider reckoned it.
+    pub cost: Option<PicoUsd>,
     /// The model that an assistant message names.
     pub model: Option<&'a str>,
     /// The provider that an assistant message names.
@@ -189,6 +193,22 @@ impl SessionLog {
         self.header.as_ref()
     }
 
+    /// The file that holds what came first in this session and was put away ([`prune`](crate::prune::split_off)): a
+    /// name stands for a file in the session's directory or in the archive there. It may be missing.
+    #[must_use]
+    pub fn history(&self) -> Option<PathBuf> {
+        let named = Path::new(self.header.as_ref()?.history.as_deref()?);
+        let dir = crate::files::dir_of(&self.path);
+        let beside = dir.join(named);
+        let archived = dir.join(crate::prune::ARCHIVE).join(named);
+        let alone = named.components().count() == 1;
+        let there = archived.parent().is_some_and(Path::is_dir);
+        match alone && there && !beside.is_file() {
+            true => Some(archived),
+            false => Some(beside),
+        }
+    }
+
     /// The header's bookkeeping.
     #[must_use]
     pub fn head(&self) -> &Head {
@@ -288,6 +308,7 @@ impl SessionLog {
             timestamp: kept.timestamp,
             role: kept.role,
             usage: self.nodes.usage(index).copied(),
+            cost: self.nodes.cost(index),
             model: self.nodes.model(index),
             provider: self.nodes.provider(index),
             has_text: !kept.text.is_empty(),

@@ -1,14 +1,14 @@
 //! What many sessions used, and what that cost, by day, model, project and the like.
 
 use crate::{
-    Error, SessionLog, interchange,
+    Error, SessionLog,
+    interchange::{self, Format, Id, Quick},
     pricing::PriceTable,
-    reader::NodeInfo,
-    usage::{Summing, UsageSection},
+    usage::{Summing, UsageSection, histories},
 };
 use jiff::tz::TimeZone;
 use sessionlog_core::{
-    Timestamp, Usage,
+    PicoUsd, Timestamp, Usage,
     record::{Kind, Role},
 };
 use std::{
@@ -79,10 +79,14 @@ pub struct Spending {
     pub total: UsageSection,
     /// Files that were read.
     pub files: u64,
+    /// Sessions that are in them: several files can hold parts of one.
+    pub sessions: u64,
     /// Messages that had been counted in an earlier file: copies of a conversation. They are counted once.
     pub duplicates: u64,
     /// Files that could not be read, and why.
     pub failed: Vec<(PathBuf, Error)>,
+    /// Files with what was put away of sessions that cannot be read: what they hold is in no figure.
+    pub missing: Vec<PathBuf>,
 }
 
 /// Adds up what the sessions in `paths` used, in their order. What a fork has inherited is its parent's and not counted (F11);
@@ -136,12 +140,16 @@ struct FileSpending {
     agent: String,
     models: Vec<(Option<String>, Option<String>)>,
     messages: Vec<Message>,
+    /// What was put away of the session cannot be read.
+    missing: Option<PathBuf>,
 }
 
 struct Message {
     time: Option<Timestamp>,
     /// The same for copies of the same message.
     print: u64,
+    /// Likewise, by the provider's name for an answer, where the log tells that.
+    response: Option<u64>,
     /// `None` for the user's.
     answer: Option<Answer>,
 }
@@ -149,19 +157,89 @@ struct Message {
 struct Answer {
     model: u32,
     usage: Option<Usage>,
+    /// Few logs tell it.
+    cost: Option<Box<PicoUsd>>,
 }
 
 impl FileSpending {
     fn of(path: &Path) -> Result<Self, Error> {
+        let (source, format) = interchange::source(path)?;
+        if let Some(format) = format
+            && let Some(quick) = interchange::quick(&source, format)?
+        {
+            return Ok(Self::of_quick(quick, format));
+        }
+        drop(source);
         let log = SessionLog::open(path)?;
+        // What was put away of a session counts with it.
+        let (parts, missing) = histories(&log);
+        let mut file = Self::of_log(&log, format);
+        let newer = std::mem::take(&mut file.messages);
+        for part in parts.iter().rev() {
+            file.add(part);
+        }
+        // Their models have been numbered already.
+        file.messages.extend(newer);
+        file.missing = missing;
+        Ok(file)
+    }
+
+    fn of_quick(quick: Quick, format: Format) -> Self {
+        let messages = quick.said.into_iter().map(|said| {
+            let answer = said.answer;
+            let model = answer
+                .as_ref()
+                .map(|answer| &quick.models[answer.model as usize]);
+            let model = model.and_then(Option::as_deref);
+            let usage = answer.as_ref().and_then(|answer| answer.usage);
+            let number;
+            let id = match &said.id {
+                Id::Text(id) => id,
+                Id::Number(n) => {
+                    number = format!("msg-{n}");
+                    number.as_str()
+                }
+            };
+            Message {
+                time: said.time,
+                print: print(Some(id), said.time, model, usage),
+                response: answer.as_ref().and_then(|answer| answer.response),
+                answer: answer.map(|answer| Answer {
+                    model: answer.model,
+                    usage: answer.usage,
+                    cost: answer.cost.map(Box::new),
+                }),
+            }
+        });
+        let messages = messages.collect();
+        let provider = Some(quick.provider);
+        let models = quick.models.into_iter();
+        FileSpending {
+            id: quick.id,
+            project: quick.cwd,
+            agent: format.name().to_owned(),
+            models: models.map(|model| (provider.clone(), model)).collect(),
+            messages,
+            missing: None,
+        }
+    }
+
+    fn of_log(log: &SessionLog, format: Option<Format>) -> Self {
         let header = log.header();
         let mut file = FileSpending {
+            missing: None,
             id: log.id(),
             project: header.map_or_else(String::new, |header| header.cwd.clone()),
-            agent: agent(path, &log)?,
+            agent: agent(log, format),
             models: Vec::new(),
             messages: Vec::new(),
         };
+        file.add(log);
+        file
+    }
+
+    /// Adds a part of the session.
+    fn add(&mut self, log: &SessionLog) {
         for node in log.nodes().filter(|node| !log.inherited(node.index)) {
             let answer = match (node.kind, node.role) {
                 (Kind::Message, Role::User) => None,
@@ -169,54 +247,62 @@ impl FileSpending {
                     let same = |(provider, model): &(Option<String>, Option<String>)| {
                         model.as_deref() == node.model && provider.as_deref() == node.provider
                     };
-                    let at = file.models.iter().rposition(same).unwrap_or_else(|| {
+                    let at = self.models.iter().rposition(same).unwrap_or_else(|| {
                         let owned = |name: Option<&str>| name.map(str::to_owned);
-                        file.models.push((owned(node.provider), owned(node.model)));
-                        file.models.len() - 1
+                        self.models.push((owned(node.provider), owned(node.model)));
+                        self.models.len() - 1
                     });
                     Some(Answer {
                         model: at as u32,
                         usage: node.usage,
+                        cost: node.cost.map(Box::new),
                     })
                 }
                 _ => continue,
             };
-            file.messages.push(Message {
+            self.messages.push(Message {
                 time: node.timestamp,
-                print: print(&node),
+                print: print(node.id, node.timestamp, node.model, node.usage),
+                response: None,
                 answer,
             });
         }
-        Ok(file)
     }
 }
 
 /// Id, time, model and usage: nothing else says as surely that two files hold the same message.
-fn print(node: &NodeInfo<'_>) -> u64 {
-    let usage = node.usage.map(|usage| {
+fn print(
+    id: Option<&str>,
+    time: Option<Timestamp>,
+    model: Option<&str>,
+    usage: Option<Usage>,
+) -> u64 {
+    let usage = usage.map(|usage| {
         let input = (usage.input_tokens, usage.cache_read_tokens);
         (input, usage.cache_write_tokens, usage.output_tokens)
     });
-    let time = node.timestamp.map(Timestamp::unix_ms);
+    let time = time.map(Timestamp::unix_ms);
     let mut hasher = DefaultHasher::new();
-    (node.id, time, node.model, usage).hash(&mut hasher);
+    (id, time, model, usage).hash(&mut hasher);
     hasher.finish()
 }
 
 /// Who wrote a session.
-fn agent(path: &Path, log: &SessionLog) -> Result<String, Error> {
+fn agent(log: &SessionLog, format: Option<Format>) -> String {
     let writer = log.header().and_then(|header| header.writer.as_deref());
-    Ok(match interchange::recognise(path)? {
+    match format {
         Some(format) => format.name(),
         None => writer.map_or("opi", |writer| writer.split('/').next().unwrap_or(writer)),
     }
-    .to_owned())
+    .to_owned()
 }
 
 struct Adding<'q> {
     question: &'q Question,
     prices: &'q PriceTable,
-    rows: BTreeMap<String, (u64, Summing<'q>)>,
+    /// With the sessions that have messages there, by their ids.
+    rows: BTreeMap<String, (HashSet<u64>, Summing<'q>)>,
+    sessions: HashSet<u64>,
     total: Summing<'q>,
     seen: HashSet<u64>,
     spending: Spending,
@@ -228,6 +314,7 @@ impl<'q> Adding<'q> {
             question,
             prices,
             rows: BTreeMap::new(),
+            sessions: HashSet::new(),
             total: Summing::new(prices),
             seen: HashSet::new(),
             spending: Spending::default(),
@@ -243,54 +330,68 @@ impl<'q> Adding<'q> {
             }
         };
         self.spending.files += 1;
+        self.spending.missing.extend(file.missing.clone());
+        let session = {
+            let mut hasher = DefaultHasher::new();
+            file.id.hash(&mut hasher);
+            hasher.finish()
+        };
+        self.sessions.insert(session);
         // In a file a message may stand twice for reasons of its own; copies are in other files.
         let mut prints = Vec::new();
-        let mut here = HashSet::new();
         let question = self.question;
         for message in file
             .messages
             .iter()
             .filter(|message| question.asks(message))
         {
-            if self.seen.contains(&message.print) {
+            let copied = self.seen.contains(&message.print)
+                || message
+                    .response
+                    .is_some_and(|name| self.seen.contains(&name));
+            if copied {
                 self.spending.duplicates += 1;
                 continue;
             }
-            prints.push(message.print);
+            prints.extend(message.response.into_iter().chain([message.print]));
             let key = question.key(&file, message);
             let (sessions, sum) = match self.rows.get_mut(&key) {
                 Some(row) => row,
-                None => self
-                    .rows
-                    .entry(key.clone())
-                    .or_insert_with(|| (0, Summing::new(self.prices))),
+                None => {
+                    let row = (HashSet::new(), Summing::new(self.prices));
+                    self.rows.entry(key).or_insert(row)
+                }
             };
+            sessions.insert(session);
             for sum in [sum, &mut self.total] {
                 match &message.answer {
                     None => sum.turn(),
                     Some(answer) => {
                         let (provider, model) = &file.models[answer.model as usize];
                         let usage = answer.usage.as_ref();
-                        sum.answer(provider.as_deref(), model.as_deref(), usage);
+                        sum.answer(
+                            (provider.as_deref(), model.as_deref()),
+                            usage,
+                            answer.cost.as_deref().copied(),
+                        );
                     }
                 }
-            }
-            if here.insert(key) {
-                *sessions += 1;
             }
         }
         self.seen.extend(prints);
     }
 
     fn finish(self) -> Spending {
-        let row = |(key, (sessions, sum)): (String, (u64, Summing<'_>))| SpendingRow {
+        type Summed<'s> = (HashSet<u64>, Summing<'s>);
+        let row = |(key, (sessions, sum)): (String, Summed<'_>)| SpendingRow {
             key,
-            sessions,
+            sessions: sessions.len() as u64,
             section: sum.finish(),
         };
         Spending {
             rows: self.rows.into_iter().map(row).collect(),
             total: self.total.finish(),
+            sessions: self.sessions.len() as u64,
             ..self.spending
         }
     }

@@ -1,10 +1,14 @@
 //! What a session used, and what that cost.
 
-use crate::{SessionLog, pricing::PriceTable};
+use crate::{
+    SessionLog,
+    pricing::{PriceMatch, PriceTable},
+};
 use sessionlog_core::{
-    Cost, Price, Usage, UsageTotals,
+    Cost, PicoUsd, Price, Usage, UsageTotals,
     record::{Kind, Role},
 };
+use std::path::PathBuf;
 
 /// What a session used, and what that cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +17,8 @@ pub struct UsageReport {
     pub branch: UsageSection,
     /// Of the whole file: what this session itself spent, abandoned branches included, inherited entries not (F11).
     pub file: UsageSection,
+    /// What was put away of this session counts too; this file of it cannot be read, and what it holds is in no figure.
+    pub missing_history: Option<PathBuf>,
 }
 
 /// Usage and cost of some entries.
@@ -24,8 +30,40 @@ pub struct UsageSection {
     pub cost: Option<Cost>,
     /// What is known of the cost: all of it, or a part that the real cost is not below.
     pub known: Cost,
+    /// What the answers themselves say that they cost.
+    pub told: ToldCost,
     /// By provider and model, in the order in which they first spoke.
     pub models: Vec<ModelUsage>,
+}
+
+/// What answers say that they cost, as the agent or the provider reckoned it (`usage.cost_usd`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ToldCost {
+    /// The sum of what was told.
+    pub sum: PicoUsd,
+    /// Answers that tell it.
+    pub told: u64,
+    /// Answers that do not: theirs is unknown, never zero. Those that used nothing are not counted.
+    pub untold: u64,
+}
+
+impl ToldCost {
+    fn add(&mut self, usage: Option<&Usage>, cost: Option<PicoUsd>) {
+        match cost {
+            Some(cost) => {
+                self.sum = self.sum.saturating_add(cost);
+                self.told = self.told.saturating_add(1);
+            }
+            None if usage.is_some_and(|usage| usage.total_tokens() == 0) => {}
+            None => self.untold = self.untold.saturating_add(1),
+        }
+    }
+
+    /// The sum, if every answer tells what it cost; `None` also where there is none.
+    #[must_use]
+    pub fn complete(&self) -> Option<PicoUsd> {
+        (self.untold == 0 && self.told > 0).then_some(self.sum)
+    }
 }
 
 /// What one model used, and what that cost.
@@ -45,8 +83,10 @@ pub struct ModelUsage {
     pub known: Cost,
     /// A price is unknown that matters here.
     pub unpriced: bool,
-    /// A request was longer than what the price is for: the cost is a lower bound.
+    /// A request was longer than what its price is for: the cost is a lower bound.
     pub long_context: bool,
+    /// What its answers themselves say that they cost.
+    pub told: ToldCost,
 }
 
 impl ModelUsage {
@@ -82,19 +122,42 @@ impl UsageSection {
         self.models.iter().any(ModelUsage::is_lower_bound)
     }
 
-    fn of(log: &SessionLog, indices: impl Iterator<Item = u32>, prices: &PriceTable) -> Self {
-        let mut sum = Summing::new(prices);
+    fn add(log: &SessionLog, indices: impl Iterator<Item = u32>, sum: &mut Summing<'_>) {
         for node in indices.filter_map(|index| log.node(index)) {
             match (node.kind, node.role) {
                 (Kind::Message, Role::User) => sum.turn(),
                 (Kind::Message, Role::Assistant) => {
-                    sum.answer(node.provider, node.model, node.usage.as_ref());
+                    let named = (node.provider, node.model);
+                    sum.answer(named, node.usage.as_ref(), node.cost);
                 }
                 _ => {}
             }
         }
-        sum.finish()
     }
+}
+
+/// Parts of a session that were put away at most: a chain without end is none.
+const MAX_PARTS: usize = 1000;
+
+/// What was put away of a session, the newest part first, and the part that cannot be read, if there is one.
+pub(crate) fn histories(log: &SessionLog) -> (Vec<SessionLog>, Option<PathBuf>) {
+    let mut parts: Vec<SessionLog> = Vec::new();
+    let mut next = log.history();
+    while let Some(path) = next {
+        let known = parts.iter().any(|part| part.path() == path);
+        let part = match known || parts.len() == MAX_PARTS {
+            true => None,
+            false => SessionLog::open(&path)
+                .ok()
+                .filter(|part| part.id() == log.id()),
+        };
+        let Some(part) = part else {
+            return (parts, Some(path));
+        };
+        next = part.history();
+        parts.push(part);
+    }
+    (parts, None)
 }
 
 /// A section as it is summed up, message by message.
@@ -102,7 +165,7 @@ impl UsageSection {
 pub(crate) struct Summing<'p> {
     prices: &'p PriceTable,
     section: UsageSection,
-    rows: Vec<Row>,
+    rows: Vec<Row<'p>>,
 }
 
 impl<'p> Summing<'p> {
@@ -122,10 +185,11 @@ impl<'p> Summing<'p> {
     /// An assistant message, and what it reports.
     pub(crate) fn answer(
         &mut self,
-        provider: Option<&str>,
-        model: Option<&str>,
+        (provider, model): (Option<&str>, Option<&str>),
         usage: Option<&Usage>,
+        cost: Option<PicoUsd>,
     ) {
+        self.section.told.add(usage, cost);
         match usage {
             Some(usage) => self.section.totals.add_reported(usage),
             None => self.section.totals.add_unreported(),
@@ -144,6 +208,7 @@ impl<'p> Summing<'p> {
             self.rows.push(Row::new(provider, model, self.prices));
             models.len() - 1
         });
+        models[at].told.add(usage, cost);
         self.rows[at].add(usage, &mut models[at]);
     }
 
@@ -157,22 +222,13 @@ impl<'p> Summing<'p> {
     }
 }
 
-/// What a model costs.
+/// What a model costs, if that is known.
 #[derive(Clone, Debug)]
-struct Row {
-    found: bool,
-    price: Price,
-    long_above: Option<u64>,
-}
+struct Row<'p>(Option<PriceMatch<'p>>);
 
-impl Row {
-    fn new(provider: Option<&str>, model: Option<&str>, prices: &PriceTable) -> Self {
-        let found = model.and_then(|model| prices.lookup(provider, model));
-        Row {
-            found: found.is_some(),
-            price: found.as_ref().map(|found| found.price).unwrap_or_default(),
-            long_above: found.and_then(|found| found.long_context_above),
-        }
+impl<'p> Row<'p> {
+    fn new(provider: Option<&str>, model: Option<&str>, prices: &'p PriceTable) -> Self {
+        Row(model.and_then(|model| prices.lookup(provider, model)))
     }
 
     fn add(&self, usage: Option<&Usage>, row: &mut ModelUsage) {
@@ -180,19 +236,22 @@ impl Row {
         let Some(usage) = usage else {
             // It may have cost anything, whatever the model.
             row.totals.add_unreported();
-            row.unpriced |= !self.found;
+            row.unpriced |= self.0.is_none();
             row.cost = None;
             return;
         };
         row.totals.add_reported(usage);
-        match self.price.cost(usage) {
+        let (cost, lower_bound) = match &self.0 {
+            Some(price) => price.cost(usage),
+            None => (Price::default().cost(usage), false),
+        };
+        match cost {
             Some(cost) => row.known = row.known.saturating_add(&cost),
             None => row.unpriced = true,
         }
         let complete = !row.unpriced && row.totals.is_complete();
         row.cost = complete.then_some(row.known);
-        let request = usage.total_tokens().saturating_sub(usage.output_tokens);
-        row.long_context |= self.long_above.is_some_and(|above| request > above);
+        row.long_context |= lower_bound;
     }
 }
 
@@ -200,11 +259,26 @@ impl UsageReport {
     /// Usage and cost of the session's active branch and of its whole file.
     #[must_use]
     pub fn of(log: &SessionLog, prices: &PriceTable) -> Self {
-        let branch = log.tip().map(|tip| log.branch(tip)).unwrap_or_default();
-        let own = (0..log.node_count()).filter(|index| !log.inherited(*index));
+        let (parts, missing_history) = histories(log);
+        let (mut branch, mut file) = (Summing::new(prices), Summing::new(prices));
+        // Where the branch ends in each part: it begins with the entry that the next one's first names as its parent.
+        let mut branches = vec![log.tip().map(|tip| log.branch(tip)).unwrap_or_default()];
+        let all: Vec<&SessionLog> = std::iter::once(log).chain(&parts).collect();
+        for (at, part) in parts.iter().enumerate() {
+            let first = branches[at].first();
+            let above = first.and_then(|first| all[at].record(*first).ok()?.parent_id);
+            let tip = above.and_then(|id| part.find(id.as_str()));
+            branches.push(tip.map(|tip| part.branch(tip)).unwrap_or_default());
+        }
+        for (part, indices) in all.into_iter().zip(branches).rev() {
+            UsageSection::add(part, indices.into_iter(), &mut branch);
+            let own = (0..part.node_count()).filter(|index| !part.inherited(*index));
+            UsageSection::add(part, own, &mut file);
+        }
         Self {
-            branch: UsageSection::of(log, branch.into_iter(), prices),
-            file: UsageSection::of(log, own, prices),
+            branch: branch.finish(),
+            file: file.finish(),
+            missing_history,
         }
     }
 }
@@ -324,20 +398,109 @@ mod tests {
         assert_eq!(report.file.models.len(), 1);
     }
 
+    /// Costs of a single answer, at prices of 1, 2 and 0.1 USD a million, and above 1,000 tokens of 3, 4 and, for what is
+    /// read from a cache, none.
+    fn of_one(usage: &str) -> (Option<String>, bool) {
+        let list = r#"[{"provider":"p","model":"one","input":1,"output":2,"cache_read":0.1},
+            {"provider":"p","model":"one","above":1000,"input":3,"output":4}]"#;
+        let mut prices = PriceTable::default();
+        prices.merge_overrides(list).unwrap();
+        let line = said("b", "a", "p", "one", usage);
+        let log = log(&[HEADER.into(), user("a", None, "x"), line]);
+        let report = UsageReport::of(&log, &prices).branch;
+        let cost = report.cost.map(|cost| cost.total().to_string());
+        (cost, report.is_lower_bound())
+    }
+
     #[test]
-    fn long_requests_make_a_lower_bound() {
+    fn long_requests_have_their_own_price() {
+        let of = |usage| of_one(usage);
+        let cost = |text: &str| Some(text.to_owned());
+        // One below, and just at the threshold: 999 or 1,000 at 1, and 10 at 2 USD a million.
+        let below = of(r#"{"input_tokens":999,"output_tokens":10}"#);
+        assert_eq!(below, (cost("0.001019"), false));
+        let at = of(r#"{"input_tokens":1000,"output_tokens":10}"#);
+        assert_eq!(at, (cost("0.00102"), false));
+        // One above: all of the request, output too: 1,001 at 3, 10 at 4.
+        let above = of(r#"{"input_tokens":1001,"output_tokens":10}"#);
+        assert_eq!(above, (cost("0.003043"), false));
+        // Output is no part of the request's length; what comes from a cache is: 900 + 100 at the threshold, 900 + 101 above
+        // it, where a cache's price is known for short requests only: 900 at 3, 101 at no less than 0.1.
+        let output = of(r#"{"input_tokens":1,"output_tokens":5000}"#);
+        assert_eq!(output, (cost("0.010001"), false));
+        let cached = of(r#"{"input_tokens":900,"cache_read_tokens":100}"#);
+        assert_eq!(cached, (cost("0.00091"), false));
+        let cached = of(r#"{"input_tokens":900,"cache_read_tokens":101}"#);
+        assert_eq!(cached, (cost("0.0027101"), true));
+    }
+
+    #[test]
+    fn each_request_is_as_long_as_it_is() {
         let builtin = PriceTable::builtin();
-        let (model, above) = ["gemini-2.5-pro", "claude-sonnet-4-5"]
-            .into_iter()
-            .find_map(|model| Some((model, builtin.lookup(None, model)?.long_context_above?)))
-            .unwrap();
-        for (tokens, long) in [(above, false), (above + 1, true)] {
-            let usage = format!(r#"{{"input_tokens":{tokens},"output_tokens":9}}"#);
-            let line = said("b", "a", "", model, &usage).replace(r#""provider":"","#, "");
-            let log = log(&[HEADER.into(), user("a", None, "x"), line]);
-            let report = UsageReport::of(&log, builtin);
-            assert_eq!(report.branch.models[0].provider, None);
-            assert_eq!(report.branch.models[0].long_context, long, "{tokens}");
-        }
+        let answer = |id: &str, parent: &str, input: u64| {
+            let usage = format!(r#"{{"input_tokens":{input},"output_tokens":1000}}"#);
+            said(id, parent, "google", "gemini-2.5-pro", &usage)
+        };
+        // Together they are longer than 200,000; only one is by itself.
+        let log = log(&[
+            HEADER.into(),
+            user("a", None, "x"),
+            answer("b", "a", 150_000),
+            answer("c", "b", 200_000),
+            answer("d", "c", 200_001),
+        ]);
+        let report = UsageReport::of(&log, builtin).branch;
+        // 350,000 at 1.25 and 2,000 at 10 USD a million; 200,001 at 2.50 and 1,000 at 15.
+        let cost = report.cost.unwrap();
+        assert_eq!(cost.input.to_string(), "0.9375025");
+        assert_eq!(cost.output.to_string(), "0.035");
+        assert!(!report.is_lower_bound());
+    }
+
+    #[test]
+    fn what_answers_tell_stands_beside_what_was_reckoned() {
+        let log = log(&[
+            HEADER.into(),
+            user("a", None, "x"),
+            said(
+                "b",
+                "a",
+                "p",
+                "one",
+                r#"{"input_tokens":1000,"cost_usd":0.25}"#,
+            ),
+            said(
+                "c",
+                "b",
+                "p",
+                "one",
+                r#"{"input_tokens":1000,"cost_usd":"0.000000000001"}"#,
+            ),
+            said(
+                "d",
+                "c",
+                "p",
+                "two",
+                r#"{"input_tokens":1000,"cost_usd":1e-7}"#,
+            ),
+            // No amount, none at all, and nothing used.
+            said("e", "d", "p", "two", r#"{"input_tokens":1,"cost_usd":-1}"#),
+            said("f", "e", "p", "two", r#"{"input_tokens":1}"#),
+            said("g", "f", "p", "two", r#"{"input_tokens":0}"#),
+        ]);
+        let report = UsageReport::of(&log, &prices()).branch;
+        assert_eq!(report.known.total().to_string(), "0.01202");
+        let one = report.models[0].told;
+        assert_eq!(one.complete().unwrap().to_string(), "0.250000000001");
+        let two = report.models[1].told;
+        assert_eq!(
+            (two.sum.to_string(), two.told, two.untold),
+            ("0.0000001".into(), 1, 2)
+        );
+        assert_eq!(two.complete(), None);
+        assert_eq!(report.told.sum.to_string(), "0.250000100001");
+        assert_eq!((report.told.told, report.told.untold), (3, 2));
+        // What stands in a text is no cost.
+        assert_eq!(ToldCost::default().complete(), None);
     }
 }

@@ -9,9 +9,9 @@ mod index;
 use super::{
     Tail,
     json::{Json, Members, Put, Rest, list, put, put_text, put_text_or_null, text},
-    lines::Source,
+    lines::{Source, mend},
     out::{Compaction, Head, Link, NO_TIME, Out, is_id, unix_ms},
-    parts::{put_call, put_image, put_text_part, put_usage},
+    parts::{amount, put_call, put_image, put_text_part, put_usage},
 };
 use crate::{Error, reader::name_of};
 use index::{Index, parent_of};
@@ -25,10 +25,7 @@ pub(super) fn convert(source: &Source, out: &mut Out<'_>) -> Result<Tail, Error>
         index.items.iter().any(|item| item.speaks) && !index.items.iter().any(|item| item.main);
     let stem = name_of(source.path());
     let session = index.session.as_deref();
-    let id = match session {
-        Some(session) if !only_side && !stem.starts_with("agent-") => session,
-        _ => &stem,
-    };
+    let id = session_id(session, &stem, only_side);
     out.header(&Head {
         id,
         timestamp: index.timestamp.as_deref().unwrap_or(NO_TIME),
@@ -43,27 +40,44 @@ pub(super) fn convert(source: &Source, out: &mut Out<'_>) -> Result<Tail, Error>
         before: None,
         tail: Tail::default(),
     };
-    let mut bytes = Vec::new();
+    let (mut bytes, mut original) = (Vec::new(), Vec::new());
     for at in index.order() {
         let item = &index.items[at];
         source.read(item.start, item.len, &mut bytes)?;
         out.at(item.number, item.start);
+        let lone = if item.part {
+            None
+        } else {
+            mend(&mut bytes, &mut original)
+        };
+        let line = super::lines::Line {
+            number: item.number,
+            start: item.start,
+            bytes: &bytes,
+            ended: item.ended,
+            mended: lone.map(|at| (&*original, at)),
+            part: item.part,
+        };
         match (&item.fault, std::str::from_utf8(&bytes)) {
-            (None, Ok(text)) => pass.line(&index, at, text, out)?,
+            (None, Ok(text)) => {
+                out.mended(&line)?;
+                pass.line(&index, at, text, out)?;
+            }
             (fault, _) => {
                 let (fault, wrong) = fault.unwrap_or((Fault::NotAnObject, 0));
-                let line = super::lines::Line {
-                    number: item.number,
-                    start: item.start,
-                    bytes: &bytes,
-                    ended: item.ended,
-                    part: item.part,
-                };
                 out.damaged(&line, fault, wrong)?;
             }
         }
     }
     Ok(pass.tail)
+}
+
+/// The session's id: of a subagent's file, its name.
+pub(super) fn session_id<'a>(session: Option<&'a str>, stem: &'a str, only_side: bool) -> &'a str {
+    match session {
+        Some(session) if !only_side && !stem.starts_with("agent-") => session,
+        _ => stem,
+    }
 }
 
 /// The second pass.
@@ -151,26 +165,7 @@ impl Pass {
         out: &mut Out<'_>,
     ) -> Result<(), Error> {
         let content = message.take_if("content", |raw| raw.starts_with(['"', '[']));
-        let mut segments: Vec<Segment<'_>> = Vec::new();
-        match content {
-            Some(content) if content.get().starts_with('[') => {
-                for block in list(content).unwrap_or_default() {
-                    let result = Members::of(block)
-                        .filter(|b| b.text("type").as_deref() == Some("tool_result"))
-                        .filter(|b| b.text("tool_use_id").is_some());
-                    match (result, segments.last_mut()) {
-                        (Some(result), _) => segments.push(Segment::Result(result)),
-                        (None, Some(Segment::Said(blocks))) => blocks.push(block),
-                        (None, _) => segments.push(Segment::Said(vec![block])),
-                    }
-                }
-            }
-            Some(content) => segments.push(Segment::Said(vec![content])),
-            None => {}
-        }
-        if segments.is_empty() {
-            segments.push(Segment::Said(Vec::new()));
-        }
+        let segments = segments(content);
         let results = segments
             .iter()
             .filter(|segment| matches!(segment, Segment::Result(_)))
@@ -280,6 +275,7 @@ impl Pass {
         if lossless {
             message.take("stop_reason");
         }
+        let cost = amount(&line, "costUSD").filter(|_| counts);
         // Counted at the last line of this answer; here it stays as it was told.
         let (usage, message) = match counts {
             true => take_usage(message),
@@ -313,7 +309,7 @@ impl Pass {
                 None => json.null()?,
             }
             if let Some(usage) = usage {
-                put_usage(json, &usage)?;
+                put_usage(json, &usage, cost)?;
             }
             put_text(json, "stop_reason", reason)?;
             put_text_or_null(json, "error_message", error.as_deref())?;
@@ -322,8 +318,33 @@ impl Pass {
     }
 }
 
+/// The parts of what a user's line holds.
+pub(super) fn segments(content: Option<&RawValue>) -> Vec<Segment<'_>> {
+    let mut segments: Vec<Segment<'_>> = Vec::new();
+    match content {
+        Some(content) if content.get().starts_with('[') => {
+            for block in list(content).unwrap_or_default() {
+                let result = Members::of(block)
+                    .filter(|b| b.text("type").as_deref() == Some("tool_result"))
+                    .filter(|b| b.text("tool_use_id").is_some());
+                match (result, segments.last_mut()) {
+                    (Some(result), _) => segments.push(Segment::Result(result)),
+                    (None, Some(Segment::Said(blocks))) => blocks.push(block),
+                    (None, _) => segments.push(Segment::Said(vec![block])),
+                }
+            }
+        }
+        Some(content) => segments.push(Segment::Said(vec![content])),
+        None => {}
+    }
+    if segments.is_empty() {
+        segments.push(Segment::Said(Vec::new()));
+    }
+    segments
+}
+
 /// A part of a user's line.
-enum Segment<'a> {
+pub(super) enum Segment<'a> {
     Said(Vec<&'a RawValue>),
     Result(Members<'a>),
 }
@@ -353,7 +374,7 @@ fn summary_of(message: &mut Members<'_>) -> String {
 }
 
 /// What an answer used, and what is left of it. A count that is no count makes all of it unknown.
-fn take_usage(mut message: Members<'_>) -> (Option<Usage>, Rest<'_>) {
+pub(super) fn take_usage(mut message: Members<'_>) -> (Option<Usage>, Rest<'_>) {
     let Some(mut usage) = message.object("usage") else {
         return (None, Rest::of(message));
     };

@@ -68,13 +68,17 @@ pub(super) fn convert(source: &Source, out: &mut Out<'_>) -> Result<Tail, Error>
                     let mut meta = meta.clone();
                     meta.take("type");
                     pass.header(source, meta, false, out)?;
+                    out.mended(&line)?;
                     continue;
                 }
                 None => pass.header(source, Members::default(), false, out)?,
             }
         }
         match (text, members) {
-            (Ok(text), Some(members)) => pass.line(text, members, out)?,
+            (Ok(text), Some(members)) => {
+                out.mended(&line)?;
+                pass.line(text, members, out)?;
+            }
             (Ok(_), None) => out.damaged(&line, Fault::NotAnObject, 0)?,
             (Err((fault, at)), _) => out.damaged(&line, fault, at)?,
         }
@@ -141,6 +145,7 @@ pub(super) fn convert_object(source: &Source, out: &mut Out<'_>) -> Result<Tail,
             start: *from,
             bytes: &line,
             ended: true,
+            mended: None,
             part: to - from > MAX_LINE,
         };
         match whole.object().ok().and_then(Members::parse) {
@@ -165,6 +170,7 @@ pub(super) fn convert_object(source: &Source, out: &mut Out<'_>) -> Result<Tail,
                 number: 1,
                 start,
                 bytes: &bytes,
+                mended: None,
                 ended: fault
                     != Fault::Json(sessionlog_core::json::scan::ScanErrorKind::UnexpectedEnd),
                 part: start > from,

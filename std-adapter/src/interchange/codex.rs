@@ -13,7 +13,7 @@ use super::{
     parts::{api_of, put_text_content, put_text_part, put_usage},
 };
 use crate::{Error, reader::name_of};
-use count::Index;
+pub(super) use count::{Counting, Index};
 use serde_json::value::RawValue;
 use sessionlog_core::Usage;
 use std::collections::HashMap;
@@ -52,29 +52,44 @@ pub(super) fn convert(source: &Source, out: &mut Out<'_>) -> Result<Tail, Error>
     while let Some(line) = lines.next()? {
         out.at(line.number, line.start);
         match line.object() {
-            Ok(text) => pass.line(line.number, text, out)?,
+            Ok(text) => {
+                out.mended(&line)?;
+                pass.line(line.number, text, out)?;
+            }
             Err((fault, at)) => out.damaged(&line, fault, at)?,
         }
     }
     Ok(pass.tail)
 }
 
-/// An item that the model has said.
-fn is_answer(payload: &Members<'_>, kind: &str) -> bool {
+/// An item of this kind that the model has said.
+pub(super) fn is_answer(kind: &str, role: Option<&str>) -> bool {
     match kind {
-        "message" => payload.text("role").as_deref() == Some("assistant"),
+        "message" => role == Some("assistant"),
         "reasoning" | "function_call" | "custom_tool_call" | "local_shell_call" => true,
         _ => false,
     }
 }
 
-/// An item that the model was told.
-fn is_message(payload: &Members<'_>, kind: &str) -> bool {
+/// An item of this kind that the model was told.
+pub(super) fn is_message(kind: &str, has_role: bool, has_call: bool) -> bool {
     match kind {
-        "message" => payload.text("role").is_some(),
-        "function_call_output" | "custom_tool_call_output" => payload.text("call_id").is_some(),
+        "message" => has_role,
+        "function_call_output" | "custom_tool_call_output" => has_call,
         _ => false,
     }
+}
+
+/// What stands in the user's name is Codex' own.
+pub(super) fn is_injected(payload: &Members<'_>) -> bool {
+    let parts = payload.get("content").and_then(list).unwrap_or_default();
+    let first = parts
+        .iter()
+        .find_map(|part| Members::of(part)?.text("text"));
+    first.is_some_and(|text| {
+        let text = text.trim_start();
+        INJECTED.iter().any(|mark| text.starts_with(mark))
+    })
 }
 
 fn message_id(line: u64) -> String {
@@ -105,7 +120,13 @@ impl Pass<'_> {
         let inner = payload.text("type");
         let inner = inner.as_deref().unwrap_or_default();
         match kind {
-            "response_item" if is_answer(&payload, inner) || is_message(&payload, inner) => {
+            "response_item"
+                if {
+                    let role = payload.text("role");
+                    let has_call = payload.text("call_id").is_some();
+                    is_answer(inner, role.as_deref()) || is_message(inner, role.is_some(), has_call)
+                } =>
+            {
                 for taken in ["type", "timestamp", "payload"] {
                     line.take(taken);
                 }
@@ -248,7 +269,7 @@ impl Pass<'_> {
         out: &mut Out<'_>,
     ) -> Result<(), Error> {
         let kind = payload.text("type").unwrap_or_default().into_owned();
-        let answer = is_answer(&payload, &kind);
+        let answer = is_answer(&kind, payload.text("role").as_deref());
         let index = self.index;
         let usage = match (index.added.get(&number), index.unknown.contains(&number)) {
             (Some(usage), _) => Some(*usage),
@@ -259,13 +280,10 @@ impl Pass<'_> {
             "message" => {
                 payload.take("type");
                 let mut role = payload.text("role").unwrap_or_default();
+                let injected = is_injected(&payload);
                 let parts = payload.take_list("content").unwrap_or_default();
                 if role == "user" {
-                    let first = parts
-                        .iter()
-                        .find_map(|part| Members::of(part)?.text("text"));
-                    let injected = |text: &str| INJECTED.iter().any(|mark| text.starts_with(mark));
-                    if first.is_some_and(|text| injected(text.trim_start())) {
+                    if injected {
                         // No turn: Codex says it in the user's name.
                         role = "developer".into();
                     } else {
@@ -462,7 +480,7 @@ impl Pass<'_> {
                 put_text(json, "model", model)?;
             }
             if let Some(usage) = &usage {
-                put_usage(json, usage)?;
+                put_usage(json, usage, None)?;
             }
             put_text(json, "stop_reason", if calls { "tool_use" } else { "stop" })?;
             put_text_or_null(json, "error_message", None)

@@ -109,6 +109,10 @@ impl<'a> Members<'a> {
         Some(raw.get() == "true")
     }
 
+    pub(super) fn into_pairs(self) -> Vec<(Cow<'a, str>, &'a RawValue)> {
+        self.0
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

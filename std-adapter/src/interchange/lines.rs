@@ -1,6 +1,7 @@
 //! A foreign file, line by line, each line bounded in length and depth before anything else looks at it.
 
 use crate::{Error, io::read_at};
+use memchr::{memchr, memmem};
 use sessionlog_core::{
     json::scan::{ScanErrorKind, Scanner},
     record::Fault,
@@ -23,7 +24,7 @@ const CHUNK: usize = 128 * 1024;
 
 /// The file that is read.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     pub(super) path: PathBuf,
     pub(super) file: File,
     /// How much of it is read.
@@ -41,6 +42,9 @@ pub(super) struct Line<'b> {
     pub(super) bytes: &'b [u8],
     /// It has a line end.
     pub(super) ended: bool,
+    /// As it stands in the file, and where the first lone half of a surrogate pair is, if it has any: in `bytes`
+    /// a replacement character stands for each.
+    pub(super) mended: Option<(&'b [u8], u64)>,
     /// It is only the next part of a line that is longer than [`MAX_LINE`].
     pub(super) part: bool,
 }
@@ -51,6 +55,7 @@ impl Source {
             source: self,
             reader: BufReader::with_capacity(CHUNK, self.part(0, self.len)),
             line: Vec::new(),
+            original: Vec::new(),
             at: 0,
             number: 0,
             in_part: false,
@@ -111,6 +116,8 @@ pub(super) struct Lines<'f> {
     source: &'f Source,
     reader: BufReader<Part<'f>>,
     line: Vec<u8>,
+    /// The line before it was mended.
+    original: Vec<u8>,
     at: u64,
     number: u64,
     in_part: bool,
@@ -141,12 +148,19 @@ impl Lines<'_> {
                 continue;
             }
             self.number += u64::from(!continues);
+            let part = continues || self.in_part;
+            let lone = if part {
+                None
+            } else {
+                mend(&mut self.line, &mut self.original)
+            };
             return Ok(Some(Line {
                 number: self.number,
                 start,
                 bytes: &self.line,
                 ended,
-                part: continues || self.in_part,
+                mended: lone.map(|at| (&*self.original, at)),
+                part,
             }));
         }
     }
@@ -159,6 +173,60 @@ impl<'b> Line<'b> {
             true => Err((Fault::TooLarge, 0)),
             false => object(self.bytes),
         }
+    }
+}
+
+/// Puts a replacement character where the escape of half a surrogate pair stands alone. JavaScript writes such escapes, and
+/// no other text can hold what they mean. Gives the place of the first, and in `original` the line as it was.
+pub(super) fn mend(line: &mut [u8], original: &mut Vec<u8>) -> Option<u64> {
+    // Most lines have no such escape.
+    let lower = memmem::find(line, b"\\ud");
+    let first = lower.or_else(|| memmem::find(line, b"\\uD"))?;
+    let mut at = match lower {
+        // The other notation may come first.
+        Some(_) => memmem::find(&line[..first], b"\\uD").unwrap_or(first),
+        None => first,
+    };
+    // A backslash before it may make another escape of it.
+    at -= line[..at].iter().rev().take_while(|b| **b == b'\\').count();
+    let mut lone = None;
+    while let Some(next) = line.get(at..).and_then(|rest| memchr(b'\\', rest)) {
+        at += next;
+        match (half(line, at), half(line, at + 6)) {
+            (Some(Half::High), Some(Half::Low)) => at += 12,
+            (Some(_), _) => {
+                if lone.is_none() {
+                    original.clear();
+                    original.extend_from_slice(line);
+                    lone = Some(at as u64);
+                }
+                line[at + 2..at + 6].copy_from_slice(b"fffd");
+                at += 6;
+            }
+            (None, _) => at += 2,
+        }
+    }
+    lone
+}
+
+/// Half of a surrogate pair.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    High,
+    Low,
+}
+
+/// The half that the escape at `at` stands for, if it does.
+fn half(line: &[u8], at: usize) -> Option<Half> {
+    let [b'\\', b'u', b'd' | b'D', kind, a, b] = line.get(at..at + 6)? else {
+        return None;
+    };
+    let digits = a.is_ascii_hexdigit() && b.is_ascii_hexdigit();
+    match kind {
+        _ if !digits => None,
+        b'8' | b'9' | b'a' | b'b' | b'A' | b'B' => Some(Half::High),
+        b'c'..=b'f' | b'C'..=b'F' => Some(Half::Low),
+        _ => None,
     }
 }
 
@@ -187,4 +255,41 @@ pub(super) fn object(bytes: &[u8]) -> Result<&str, (Fault, u64)> {
 
 pub(super) fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| b" \t\r\n".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lone_halves_are_mended_and_nothing_else() {
+        for (line, mended, first) in [
+            (r#"{"a":"\ud83d"}"#, r#"{"a":"\ufffd"}"#, Some(6)),
+            (
+                r#"{"a":"\uD83D\ud83d\ude00\uDE00"}"#,
+                r#"{"a":"\ufffd\ud83d\ude00\ufffd"}"#,
+                Some(6),
+            ),
+            (
+                r#"{"a":"\uD83Dx\udE00"}"#,
+                r#"{"a":"\ufffdx\ufffd"}"#,
+                Some(6),
+            ),
+            (r#"{"a":"\\\udbff"}"#, r#"{"a":"\\\ufffd"}"#, Some(8)),
+            (r#"{"a":"\ud83d\uDE00"}"#, r#"{"a":"\ud83d\uDE00"}"#, None),
+            (
+                r#"{"a":"\\ud83d \ud7ff \ue000"}"#,
+                r#"{"a":"\\ud83d \ud7ff \ue000"}"#,
+                None,
+            ),
+            (r#"{"a":"\ud8"#, r#"{"a":"\ud8"#, None),
+            (r#"{"a":"\"\ud83g"}"#, r#"{"a":"\"\ud83g"}"#, None),
+            ("{}", "{}", None),
+        ] {
+            let (mut bytes, mut original) = (line.as_bytes().to_vec(), vec![]);
+            assert_eq!(mend(&mut bytes, &mut original), first, "{line}");
+            assert_eq!(std::str::from_utf8(&bytes).unwrap(), mended);
+            assert!(first.is_none() || original == line.as_bytes());
+        }
+    }
 }

@@ -36,11 +36,15 @@ pub(super) fn convert(source: &Source, out: &mut Out<'_>) -> Result<Tail, Error>
             let header = members.as_ref().filter(|members| is_header(members));
             pass.header(source, header.cloned().unwrap_or_default(), out)?;
             if header.is_some() {
+                out.mended(&line)?;
                 continue;
             }
         }
         match (read, members) {
-            (Ok(text), Some(members)) => pass.line(text, members, out)?,
+            (Ok(text), Some(members)) => {
+                out.mended(&line)?;
+                pass.line(text, members, out)?;
+            }
             (Ok(_), None) => out.damaged(&line, Fault::NotAnObject, 0)?,
             (Err((fault, at)), _) => out.damaged(&line, fault, at)?,
         }

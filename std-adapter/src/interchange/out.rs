@@ -11,7 +11,7 @@ use crate::{
 };
 use sessionlog_core::{
     EntryId, MAX_ID_LEN, Timestamp,
-    json::WriteError,
+    json::{WriteError, scan::ScanErrorKind},
     record::{FORMAT_VERSION, Fault, LeafEntry, Limits, RecordScanner, StoredEntry, WRITER},
 };
 use std::{
@@ -225,6 +225,23 @@ impl<'w> Out<'w> {
         self.seal(bytes)
     }
 
+    /// A line that had to be mended to be read is told of, and kept as it stands too.
+    pub(super) fn mended(&mut self, line: &Line<'_>) -> Result<(), Error> {
+        let Some((original, at)) = line.mended else {
+            return Ok(());
+        };
+        let original = Line {
+            bytes: original,
+            ended: true,
+            mended: None,
+            ..*line
+        };
+        let fault = Fault::Json(ScanErrorKind::LoneSurrogate);
+        self.damaged(&original, fault, at)?;
+        self.at(line.number, line.start);
+        Ok(())
+    }
+
     /// A line that is no record: an unknown entry that holds its bytes, as text where they are text.
     pub(super) fn damaged(&mut self, line: &Line<'_>, fault: Fault, at: u64) -> Result<(), Error> {
         self.at(line.number, line.start);
@@ -253,8 +270,9 @@ impl<'w> Out<'w> {
                 });
             }
         }
+        let bytes = line.mended.map_or(line.bytes, |(original, _)| original);
         // Pieces of a very long line: each record stays small.
-        for piece in line.bytes.chunks(1 << 20) {
+        for piece in bytes.chunks(1 << 20) {
             self.bytes(piece)?;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Contents and usage as opi's payloads have them, shared by the formats.
 
 use super::json::{Json, Members, Put, put_number, put_raw, put_text};
+use crate::reader::told_amount;
 use serde_json::value::RawValue;
 use sessionlog_core::Usage;
 
@@ -65,8 +66,8 @@ pub(super) fn put_call(
     json.end_object()
 }
 
-/// The member `usage`.
-pub(super) fn put_usage(json: &mut Json, usage: &Usage) -> Put {
+/// The member `usage`; with what the source itself tells that it cost, in USD.
+pub(super) fn put_usage(json: &mut Json, usage: &Usage, cost: Option<&RawValue>) -> Put {
     json.key("usage")?;
     json.begin_object()?;
     put_number(json, "input_tokens", usage.input_tokens)?;
@@ -79,7 +80,16 @@ pub(super) fn put_usage(json: &mut Json, usage: &Usage) -> Put {
     if let Some(tokens) = usage.reasoning_tokens {
         put_number(json, "reasoning_tokens", tokens)?;
     }
+    if let Some(cost) = cost {
+        put_raw(json, "cost_usd", cost)?;
+    }
     json.end_object()
+}
+
+/// A member that is an amount of money: a number that is not negative.
+pub(super) fn amount<'a>(of: &Members<'a>, name: &str) -> Option<&'a RawValue> {
+    of.get(name)
+        .filter(|raw| told_amount(raw.get()).is_some() && !raw.get().starts_with('"'))
 }
 
 /// The provider whose model this is, where the format does not tell it.

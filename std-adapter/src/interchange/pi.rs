@@ -8,7 +8,7 @@ use super::{
     json::{Json, Members, Put, Rest, list, put, put_text, put_text_or_null},
     lines::Source,
     out::{Compaction, Head, Link, NO_TIME, Out, is_id, unix_ms},
-    parts::{api_of, put_call, put_image, put_text_content, put_text_part, put_usage},
+    parts::{amount, api_of, put_call, put_image, put_text_content, put_text_part, put_usage},
 };
 use crate::{Error, reader::name_of};
 use serde_json::value::RawValue;
@@ -50,11 +50,13 @@ pub(super) fn convert(source: &Source, out: &mut Out<'_>) -> Result<Tail, Error>
             let found = header.is_some();
             index.header(source, header.cloned().unwrap_or_default(), out)?;
             if found {
+                out.mended(&line)?;
                 continue;
             }
         }
         match (read, members) {
             (Ok(text), Some(members)) => {
+                out.mended(&line)?;
                 index.entry(number, text, members, &mut tail, out)?;
                 number += 1;
             }
@@ -354,7 +356,10 @@ fn put_answer(
         message.take("stopReason");
     }
     let error = message.take_text("errorMessage");
-    let (usage, left) = match message.object("usage").map(take_usage) {
+    let given = message.object("usage");
+    let cost = given.as_ref().and_then(|usage| usage.object("cost"));
+    let cost = cost.and_then(|cost| amount(&cost, "total"));
+    let (usage, left) = match given.map(take_usage) {
         Some((Some(usage), left)) => {
             message.take("usage");
             (Some(usage), left)
@@ -371,7 +376,7 @@ fn put_answer(
         put_text(json, "provider", &provider)?;
         put_text(json, "model", &model)?;
         if let Some(usage) = &usage {
-            put_usage(json, usage)?;
+            put_usage(json, usage, cost)?;
         }
         put_text(json, "stop_reason", reason)?;
         put_text_or_null(json, "error_message", error.as_deref())?;

@@ -2,6 +2,7 @@ use super::*;
 use crate::SessionLog;
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
+use sessionlog_core::record::{Kind, Role};
 use std::{fs, path::PathBuf};
 
 fn samples() -> Vec<(PathBuf, Vec<u8>)> {
@@ -400,5 +401,167 @@ proptest! {
         prop_assert_eq!(findings.damage(), (0, false));
         let back = lines_of(&exported(&log, Target::Pi));
         prop_assert_eq!(back, lines);
+    }
+}
+
+/// JavaScript writes half a surrogate pair where a text was cut within a character: the line counts, with a replacement
+/// character there, and is told of and kept as it stands.
+#[test]
+fn lines_with_half_a_surrogate_pair_are_lost_in_nothing() {
+    let claude = |text: &str| {
+        r#"{"type":"assistant","uuid":"u1","parentUuid":null,"sessionId":"s","timestamp":"2026-05-22T12:00:00.000Z","cwd":"/w","message":{"id":"m","role":"assistant","model":"claude-x","content":[{"type":"text","text":"{text}"}],"usage":{"input_tokens":7,"output_tokens":1}}}"#
+            .replace("{text}", text)
+    };
+    let codex = |text: &str| {
+        r#"{"timestamp":"2026-05-22T12:00:00.000Z","type":"response_item","payload":{"type":"message","role":"assistant","content":[{"type":"output_text","text":"{text}"}]}}
+{"timestamp":"2026-05-22T12:00:00.000Z","type":"event_msg","payload":{"type":"token_count","info":{"total_token_usage":{"input_tokens":7,"output_tokens":1}}}}"#
+            .replace("{text}", text)
+    };
+    let pi = |text: &str| {
+        r#"{"type":"session","version":3,"id":"s","timestamp":"2026-05-22T12:00:00.000Z","cwd":"/w"}
+{"type":"message","id":"a1","parentId":null,"timestamp":"2026-05-22T12:00:00.000Z","message":{"role":"assistant","content":[{"type":"text","text":"{text}"}],"provider":"p","model":"m","usage":{"input":7,"output":1,"cacheRead":0,"cacheWrite":0},"stopReason":"stop","timestamp":1}}"#
+            .replace("{text}", text)
+    };
+    type Made<'m> = &'m dyn Fn(&str) -> String;
+    let cases: [(Format, Made<'_>); 3] = [
+        (Format::Claude, &claude),
+        (Format::Codex, &codex),
+        (Format::Pi, &pi),
+    ];
+    for (format, line) in cases {
+        let text = line(r"an apple \ud83c and \ud83c\udf4e");
+        let bytes = format!("{text}\n").into_bytes();
+        assert_eq!(recognise_in(&source(&bytes)).unwrap(), Some(format));
+        let (log, findings) = read(&bytes, format);
+        assert_eq!(findings.damage(), (1, false), "{format}");
+        assert_eq!(log.spent().usage.total_tokens(), 8, "{format}");
+        let said = log.nodes().find(|node| node.kind == Kind::Message).unwrap();
+        assert_eq!(
+            log.first_text(said.index, 99).unwrap().as_deref(),
+            Some("an apple \u{fffd} and \u{1f34e}")
+        );
+        let kept = log.nodes().find(|node| {
+            node.kind == Kind::Unknown && log.type_name(node.index).unwrap().ends_with(":damaged")
+        });
+        let record = log.read_record(kept.unwrap().index).unwrap();
+        let record: Value = serde_json::from_slice(&record).unwrap();
+        let original = text.lines().find(|line| line.contains("ud83c")).unwrap();
+        assert_eq!(record["text"], original, "{format}");
+        same_quickly(&bytes, format.name());
+        // What is whole is not touched.
+        let whole = format!("{}\n", line(r"\ud83c\udf4e \\ud83c"));
+        assert_eq!(read(whole.as_bytes(), format).1.damage(), (0, false));
+    }
+}
+
+/// What the quick way tells is what a session made of the file tells.
+fn same_quickly(bytes: &[u8], name: &str) -> bool {
+    let format = recognise_in(&source(bytes)).unwrap();
+    let Some(format @ (Format::Claude | Format::Codex)) = format else {
+        return false;
+    };
+    let Some(quick) = quick(&source(bytes), format).unwrap() else {
+        return false;
+    };
+    let (file, bytes, _, _) = converted(&source(bytes), format, true).unwrap();
+    let log = SessionLog::read("s".into(), file, bytes, |_, _| {}).unwrap();
+    let header = log.header().unwrap();
+    assert_eq!((&quick.id, &quick.cwd), (&log.id(), &header.cwd), "{name}");
+    let told = quick.said.iter().map(|said| {
+        let id = match &said.id {
+            Id::Text(id) => id.to_string(),
+            Id::Number(number) => format!("msg-{number}"),
+        };
+        let answer = said.answer.as_ref().map(|answer| {
+            let model = quick.models[answer.model as usize].clone();
+            (model, answer.usage, answer.cost)
+        });
+        (id, said.time, answer)
+    });
+    let nodes = log.nodes().filter(|node| {
+        let speaks = matches!(node.role, Role::User | Role::Assistant);
+        node.kind == Kind::Message && speaks && !log.inherited(node.index)
+    });
+    let read = nodes.map(|node| {
+        if node.role == Role::Assistant {
+            assert_eq!(node.provider, Some(quick.provider.as_str()), "{name}");
+        }
+        let answer = || (node.model.map(str::to_owned), node.usage, node.cost);
+        let answer = (node.role == Role::Assistant).then(answer);
+        (node.id.unwrap().to_owned(), node.timestamp, answer)
+    });
+    // Parents may be put before their children: the order says nothing.
+    let sorted = |mut all: Vec<_>| {
+        all.sort_by_key(|told| format!("{told:?}"));
+        all
+    };
+    assert_eq!(sorted(told.collect()), sorted(read.collect()), "{name}");
+    true
+}
+
+#[test]
+fn the_quick_way_tells_the_same() {
+    let mut quickly = 0;
+    for (path, bytes) in samples() {
+        quickly += usize::from(same_quickly(&bytes, path.to_str().unwrap()));
+    }
+    // All of Claude Code and Codex but the damaged and the packed ones.
+    assert!(quickly >= 4, "{quickly}");
+    let line = |n: usize, text: &str| {
+        format!(
+            r#"{{"type":"user","uuid":"u{n}","parentUuid":null,"sessionId":"s","cwd":"/w","timestamp":"2026-05-22T12:00:00.000Z","message":{{"role":"user","content":{text}}}}}"#
+        )
+    };
+    // Lines that are longer than what is read at once, blank ones, one without an end.
+    let long = format!("\"{}\"", "x\\n".repeat(300_000));
+    let mut text = String::new();
+    for n in 0..40 {
+        text += &line(n, if n % 7 == 0 { &long } else { "\"hi\"" });
+        text += if n % 5 == 0 { "\r\n \n\n" } else { "\n" };
+    }
+    text += &line(
+        99,
+        "[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"tool_result\",\"tool_use_id\":\"t\",\"content\":\"b\"}]",
+    );
+    assert!(same_quickly(text.as_bytes(), "long"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever is done to a sample: either the quick way leaves it to the conversion, or it tells the same.
+    #[test]
+    fn the_quick_way_tells_the_same_of_damaged_samples(
+        which in any::<prop::sample::Index>(),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>(), 0..4u8), 0..4),
+        cut in any::<Option<prop::sample::Index>>(),
+    ) {
+        let samples: Vec<_> = samples()
+            .into_iter()
+            .filter(|(path, _)| {
+                let text = path.to_str().unwrap();
+                (text.contains("/claude/") || text.contains("/codex/")) && text.ends_with(".jsonl")
+            })
+            .collect();
+        let (path, mut bytes) = samples[which.index(samples.len())].clone();
+        for (at, byte, kind) in changes {
+            let at = at.index(bytes.len());
+            match kind {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                2 => {
+                    bytes.remove(at);
+                }
+                _ => {
+                    let line: Vec<u8> = bytes[at..].iter().copied().take(40).collect();
+                    bytes.splice(at..at, line);
+                }
+            }
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        prop_assume!(!lines::is_blank(&bytes));
+        same_quickly(&bytes, path.to_str().unwrap());
     }
 }

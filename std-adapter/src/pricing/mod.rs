@@ -12,7 +12,7 @@ mod overrides;
 pub use decimal::{PriceError, micro_usd_per_mtok};
 pub use overrides::{OverrideError, OverrideFault};
 
-use sessionlog_core::Price;
+use sessionlog_core::{Cost, Price, Usage};
 use std::{collections::HashMap, fs, path::Path, sync::LazyLock};
 
 /// Longer names than this, in bytes, match nothing: a look-up's cost stays bounded.
@@ -30,8 +30,17 @@ struct Row {
     /// `None`: any.
     provider: Option<String>,
     price: Price,
-    long_context_above: Option<u64>,
+    longer: Vec<LongPrice>,
     source: PriceSource,
+}
+
+/// The price of a request that is longer than others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LongPrice {
+    /// It is for requests with more input tokens than this, those read from a cache and written to one included.
+    pub above: u64,
+    /// The price of all their tokens, output included. Tiers may be unknown.
+    pub price: Price,
 }
 
 /// Where a price comes from.
@@ -50,13 +59,44 @@ pub struct PriceMatch<'t> {
     pub provider: Option<&'t str>,
     /// The table's model, in lower case: the name that was asked for, perhaps without its version.
     pub model: &'t str,
-    /// The price. Tiers may be unknown.
+    /// The price, of short requests if there are others. Tiers may be unknown.
     pub price: Price,
-    /// A request with more input tokens than this has a higher price than `price`, so its cost is a
-    /// lower bound. `None`: one price for all lengths, as far as is known.
-    pub long_context_above: Option<u64>,
+    /// The prices of longer requests, the shortest first. None: one price for all lengths, as far as is known.
+    pub longer: &'t [LongPrice],
     /// Where the price comes from.
     pub source: PriceSource,
+}
+
+impl PriceMatch<'_> {
+    /// What one request cost, by its own length, and whether that is only a lower bound: of a long request a tier may have
+    /// no price but the one of short requests. `None` if a tier that was used has no price at all.
+    #[must_use]
+    pub fn cost(&self, usage: &Usage) -> (Option<Cost>, bool) {
+        cost_of(&self.price, self.longer, usage)
+    }
+}
+
+/// See [`PriceMatch::cost`].
+pub(crate) fn cost_of(price: &Price, longer: &[LongPrice], usage: &Usage) -> (Option<Cost>, bool) {
+    let request = usage.total_tokens().saturating_sub(usage.output_tokens);
+    let long = longer.iter().rev().find(|long| request > long.above);
+    let Some(LongPrice { price: long, .. }) = long else {
+        return (price.cost(usage), false);
+    };
+    match long.cost(usage) {
+        Some(cost) => (Some(cost), false),
+        None => {
+            let filled = Price {
+                input: long.input.or(price.input),
+                output: long.output.or(price.output),
+                cache_read: long.cache_read.or(price.cache_read),
+                cache_write: long.cache_write.or(price.cache_write),
+                cache_write_1h: long.cache_write_1h.or(price.cache_write_1h),
+            };
+            let cost = filled.cost(usage);
+            (cost, cost.is_some())
+        }
+    }
 }
 
 impl PriceTable {
@@ -72,7 +112,8 @@ impl PriceTable {
     ///
     /// The file is a JSON list of objects: `model`, and where known `provider`, `input`, `output`,
     /// `cache_read`, `cache_write`, `cache_write_1h` in decimal USD per million tokens, as strings or
-    /// numbers. A tier that is left out is unknown; it is not taken from the built-in table.
+    /// numbers. A tier that is left out is unknown; it is not taken from the built-in table. An entry with `above` is for
+    /// requests with more input tokens than that, beside the entry without.
     ///
     /// # Errors
     /// [`OverrideError`] names the file and, for its content, line and column.
@@ -107,13 +148,17 @@ impl PriceTable {
         for entry in overrides::parse(json)? {
             let provider = entry.provider.map(|name| canonical(&name));
             let rows = self.models.entry(entry.model.to_lowercase()).or_default();
-            rows.retain(|row| row.source == PriceSource::Builtin || row.provider != provider);
-            rows.push(Row {
-                provider,
-                price: entry.price,
-                long_context_above: None,
-                source: PriceSource::Override,
+            let own = |row: &Row| row.source == PriceSource::Override && row.provider == provider;
+            let at = rows.iter().position(own).unwrap_or_else(|| {
+                rows.push(Row {
+                    provider: provider.clone(),
+                    price: Price::default(),
+                    longer: Vec::new(),
+                    source: PriceSource::Override,
+                });
+                rows.len() - 1
             });
+            rows[at].set(entry.above, entry.price);
         }
         Ok(())
     }
@@ -204,7 +249,7 @@ impl PriceTable {
         });
         let first = matches.next()?;
         matches
-            .all(|other| other.price == first.price)
+            .all(|other| (other.price, other.longer) == (first.price, first.longer))
             .then_some(first)
     }
 
@@ -220,7 +265,7 @@ impl PriceTable {
                 provider: row.provider.as_deref(),
                 model,
                 price: row.price,
-                long_context_above: row.long_context_above,
+                longer: &row.longer,
                 source: row.source,
             })
         })
@@ -230,18 +275,37 @@ impl PriceTable {
     /// a comment or the head.
     fn from_tsv(text: &str) -> Self {
         let mut table = Self::default();
-        for (provider, model, row) in text.lines().filter_map(parse_line) {
+        for (provider, model, above, price) in text.lines().filter_map(parse_line) {
             let rows = table.models.entry(model.to_owned()).or_default();
-            rows.push(Row {
-                provider: Some(provider.to_owned()),
-                ..row
-            });
+            // The rows of longer requests follow those of the short ones.
+            match rows.last_mut() {
+                Some(row) if row.provider.as_deref() == Some(provider) => row.set(above, price),
+                _ => rows.push(Row {
+                    provider: Some(provider.to_owned()),
+                    price,
+                    longer: Vec::new(),
+                    source: PriceSource::Builtin,
+                }),
+            }
         }
         table
     }
 }
 
-fn parse_line(line: &str) -> Option<(&str, &str, Row)> {
+impl Row {
+    /// Sets the price of requests with more input tokens than `above`, or of all that are not longer than others.
+    fn set(&mut self, above: Option<u64>, price: Price) {
+        let Some(above) = above else {
+            self.price = price;
+            return;
+        };
+        self.longer.retain(|long| long.above != above);
+        self.longer.push(LongPrice { above, price });
+        self.longer.sort_unstable_by_key(|long| long.above);
+    }
+}
+
+fn parse_line(line: &str) -> Option<(&str, &str, Option<u64>, Price)> {
     let columns: Vec<&str> = line.split('\t').collect();
     let [provider, model, figures @ ..] = columns.as_slice() else {
         return None;
@@ -254,29 +318,24 @@ fn parse_line(line: &str) -> Option<(&str, &str, Row)> {
         })
         .collect::<Option<_>>()?;
     let [
+        above,
         input,
         output,
         cache_read,
         cache_write,
         cache_write_1h,
-        long_context_above,
     ] = figures[..]
     else {
         return None;
     };
-    let row = Row {
-        provider: None,
-        price: Price {
-            input,
-            output,
-            cache_read,
-            cache_write,
-            cache_write_1h,
-        },
-        long_context_above,
-        source: PriceSource::Builtin,
+    let price = Price {
+        input,
+        output,
+        cache_read,
+        cache_write,
+        cache_write_1h,
     };
-    Some((provider, model, row))
+    Some((provider, model, above, price))
 }
 
 /// A provider's name in the table, or the name itself in lower case.

@@ -5,7 +5,7 @@
 //! ```
 //! In decimal USD per million tokens, as strings or numbers; both are read digit by digit, never as
 //! floats. A tier that is left out or null is unknown; a free one says 0. Without a provider, an
-//! entry counts for every provider.
+//! entry counts for every provider. With `"above": 200000` it is for requests with more input tokens than that.
 
 use super::decimal::{PriceError, micro_usd_per_mtok};
 use serde::Deserialize;
@@ -108,6 +108,7 @@ impl std::error::Error for OverrideError {
 struct Entry<'a> {
     provider: Option<String>,
     model: String,
+    above: Option<u64>,
     #[serde(borrow)]
     input: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -124,6 +125,7 @@ struct Entry<'a> {
 pub(super) struct Override {
     pub(super) provider: Option<String>,
     pub(super) model: String,
+    pub(super) above: Option<u64>,
     pub(super) price: Price,
 }
 
@@ -154,6 +156,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Override>, OverrideError> {
                     cache_write_1h: tier("cache_write_1h", entry.cache_write_1h)?,
                 },
                 provider: entry.provider,
+                above: entry.above,
                 model: entry.model,
             })
         })

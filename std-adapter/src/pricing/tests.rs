@@ -8,17 +8,18 @@ fn found(provider: Option<&str>, model: &str) -> Option<(&'static str, &'static 
 
 /// Holds what a look-up says about the names in a small table of its own.
 fn small(json: &str) -> PriceTable {
-    let tsv = "openai\tgpt-4\t30\t60\t\t\t\t\n\
-               openai\tgpt-4o\t2\t10\t1\t\t\t\n\
-               openai\tgpt-4o-2024-05-13\t5\t15\t\t\t\t\n\
-               azure\tgpt-4o\t3\t11\t1\t\t\t272000\n\
-               groq\topenai/gpt-oss-120b\t15\t60\t\t\t\t\n\
-               groq\tllama-9\t7\t8\t\t\t\t\n\
-               cerebras\tllama-9\t7\t8\t\t\t\t\n\
-               groq\tllama-8\t7\t8\t\t\t\t\n\
-               cerebras\tllama-8\t7\t9\t\t\t\t\n\
-               anthropic\tclaude-sonnet-4-5\t3\t15\t1\t4\t6\t\n\
-               bedrock\tclaude-sonnet-4-5\t4\t16\t1\t4\t6\t\n";
+    let tsv = "openai\tgpt-4\t\t30\t60\t\t\t\n\
+               openai\tgpt-4o\t\t2\t10\t1\t\t\n\
+               openai\tgpt-4o-2024-05-13\t\t5\t15\t\t\t\n\
+               azure\tgpt-4o\t\t3\t11\t1\t\t\n\
+               azure\tgpt-4o\t272000\t6\t22\t\t\t\n\
+               groq\topenai/gpt-oss-120b\t\t15\t60\t\t\t\n\
+               groq\tllama-9\t\t7\t8\t\t\t\n\
+               cerebras\tllama-9\t\t7\t8\t\t\t\n\
+               groq\tllama-8\t\t7\t8\t\t\t\n\
+               cerebras\tllama-8\t\t7\t9\t\t\t\n\
+               anthropic\tclaude-sonnet-4-5\t\t3\t15\t1\t4\t6\n\
+               bedrock\tclaude-sonnet-4-5\t\t4\t16\t1\t4\t6\n";
     let mut table = PriceTable::from_tsv(tsv);
     table.merge_overrides(json).unwrap();
     table
@@ -31,19 +32,15 @@ fn input(table: &PriceTable, provider: Option<&str>, model: &str) -> Option<u64>
 #[test]
 fn every_line_of_the_table_is_a_row() {
     let text = include_str!("prices.tsv");
-    let head = "provider\tmodel\tinput\toutput\tcache_read\tcache_write\tcache_write_1h\tlong_context_above";
+    let head = "provider\tmodel\tabove\tinput\toutput\tcache_read\tcache_write\tcache_write_1h";
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(lines[0], head);
     assert!(lines.len() > 300);
     assert!(text.starts_with("# ") && text.contains("litellm 1."));
     for line in &lines[1..] {
-        let (provider, model, row) = parse_line(line).unwrap_or_else(|| panic!("{line}"));
+        let (provider, model, above, p) = parse_line(line).unwrap_or_else(|| panic!("{line}"));
         assert_eq!(names::known_provider(provider), Some(provider), "{line}");
-        assert!(
-            row.price.input.is_some() || row.price.output.is_some(),
-            "{line}"
-        );
-        let p = row.price;
+        assert!(p.input.is_some() || p.output.is_some(), "{line}");
         let tiers = [
             p.input,
             p.output,
@@ -53,12 +50,84 @@ fn every_line_of_the_table_is_a_row() {
         ];
         assert!(!tiers.contains(&Some(0)), "free by accident: {line}");
         let found = PriceTable::builtin().lookup(Some(provider), model).unwrap();
+        let price = match above {
+            None => found.price,
+            Some(above) => {
+                let long = found.longer.iter().find(|long| long.above == above);
+                long.unwrap_or_else(|| panic!("{line}")).price
+            }
+        };
         assert_eq!(
-            (found.provider, found.model, found.price),
+            (found.provider, found.model, price),
             (Some(provider), model, p),
             "{line}"
         );
+        let rising = found
+            .longer
+            .windows(2)
+            .all(|two| two[0].above < two[1].above);
+        assert!(rising, "{line}");
     }
+}
+
+/// Prices of the providers' own lists, USD per million tokens.
+#[test]
+fn hand_computed_bills_of_long_requests() {
+    let usage = |input, read, written, hour, output| Usage {
+        input_tokens: input,
+        output_tokens: output,
+        cache_read_tokens: read,
+        cache_write_tokens: written,
+        cache_write_1h_tokens: Some(hour),
+        reasoning_tokens: None,
+    };
+    let table = PriceTable::builtin();
+    let bill = |provider, model, usage: Usage| {
+        let (cost, lower) = table.lookup(Some(provider), model).unwrap().cost(&usage);
+        (cost.unwrap().total().to_string(), lower)
+    };
+    // Up to 100,000: 0.10 in, 0.01 read, 0.125 written, 0.20 for an hour, 0.50 out; above, five times as much.
+    // 0.006 + 0.0003 + 0.00075 + 0.0008 + 0.0005 at 60,000 + 30,000 + 6,000 + 4,000.
+    let at = usage(60_000, 30_000, 10_000, 4_000, 1_000);
+    assert_eq!(
+        bill("anthropic", "claude-haiku-5-5", at),
+        ("0.00835".into(), false)
+    );
+    let below = usage(59_999, 30_000, 10_000, 4_000, 1_000);
+    assert_eq!(
+        bill("anthropic", "claude-haiku-5-5", below),
+        ("0.0083499".into(), false)
+    );
+    let above = usage(60_001, 30_000, 10_000, 4_000, 1_000);
+    assert_eq!(
+        bill("anthropic", "claude-haiku-5-5", above),
+        ("0.0417505".into(), false)
+    );
+    // Up to 272,000: 2.50 in, 0.25 read, 15 out; above 5, 0.50 and 22.50.
+    let at = usage(72_000, 200_000, 0, 0, 100);
+    assert_eq!(bill("openai", "gpt-5.4", at), ("0.2315".into(), false));
+    let above = usage(72_000, 200_001, 0, 0, 100);
+    assert_eq!(
+        bill("openai", "gpt-5.4", above),
+        ("0.4622505".into(), false)
+    );
+    // Four lengths: up to 32,000 at 1, up to 128,000 at 1.80, up to 256,000 at 3, above at 6.
+    for (tokens, cost) in [
+        (32_000, "0.032"),
+        (32_001, "0.0576018"),
+        (128_001, "0.384003"),
+        (256_001, "1.536006"),
+    ] {
+        let found = bill("qwen", "qwen3-coder-plus", usage(tokens, 0, 0, 0, 0));
+        assert_eq!(found, (cost.into(), false));
+    }
+    // Nobody says what writing to a cache costs.
+    let written = usage(1, 0, 1, 0, 0);
+    let (cost, _) = table
+        .lookup(Some("openai"), "gpt-5.4")
+        .unwrap()
+        .cost(&written);
+    assert_eq!(cost, None);
 }
 
 /// Anthropic's price list: 3 in, 15 out, 0.30 read, 3.75 and 6 written, USD per million tokens.
@@ -230,7 +299,15 @@ fn azure_before_openai() {
         (azure.provider, azure.price.input),
         (Some("azure"), Some(3))
     );
-    assert_eq!(azure.long_context_above, Some(272_000));
+    let long = LongPrice {
+        above: 272_000,
+        price: Price {
+            input: Some(6),
+            output: Some(22),
+            ..Price::default()
+        },
+    };
+    assert_eq!(azure.longer, [long]);
     let fallback = table.lookup(Some("azure"), "gpt-4").unwrap();
     assert_eq!(
         (fallback.provider, fallback.price.input),
@@ -275,6 +352,7 @@ fn overrides_win() {
         gpt_4o.price, expected,
         "nothing is mixed in from the built-in row"
     );
+    assert!(gpt_4o.longer.is_empty());
     // A longer built-in name is the better match.
     assert_eq!(input(&table, Some("openai"), "gpt-4o-2024-05-13"), Some(5));
     // Another provider's price stays.
@@ -288,6 +366,41 @@ fn overrides_win() {
     assert_eq!(input(&table, Some("ollama"), "llama-8"), None);
     assert_eq!(input(&table, Some("Acme"), "gpt-4o"), Some(2));
     assert_eq!(input(&table, Some("google"), "gemini-x"), Some(1_250_000));
+}
+
+#[test]
+fn own_prices_of_long_requests() {
+    let table = small(
+        r#"[{"provider": "acme", "model": "m", "above": 200000, "input": 3},
+            {"provider": "acme", "model": "m", "input": 1},
+            {"provider": "acme", "model": "m", "above": 100000, "input": 2},
+            {"provider": "acme", "model": "m", "above": 200000, "input": 4}]"#,
+    );
+    let found = table.lookup(Some("acme"), "m").unwrap();
+    let prices: Vec<_> = found
+        .longer
+        .iter()
+        .map(|long| (long.above, long.price.input))
+        .collect();
+    assert_eq!(
+        prices,
+        [(100_000, Some(2_000_000)), (200_000, Some(4_000_000))]
+    );
+    for (tokens, cost) in [
+        (100_000, "0.1"),
+        (100_001, "0.200002"),
+        (200_001, "0.800004"),
+    ] {
+        let usage = Usage {
+            input_tokens: tokens,
+            ..Usage::default()
+        };
+        let (found, lower) = found.cost(&usage);
+        assert_eq!(
+            (found.unwrap().total().to_string().as_str(), lower),
+            (cost, false)
+        );
+    }
 }
 
 #[test]
@@ -328,7 +441,7 @@ fn faults_are_located() {
         ),
         (
             "[{\"model\": \"m\",\n \"inptu\": 1}]",
-            "2:8: unknown field `inptu`, expected one of `provider`, `model`, `input`, `output`, \
+            "2:8: unknown field `inptu`, expected one of `provider`, `model`, `above`, `input`, `output`, \
              `cache_read`, `cache_write`, `cache_write_1h`",
         ),
         ("[{\"input\": 1}]", "1:13: missing field `model`"),

@@ -1,7 +1,7 @@
 //! What is remembered of each node: some hundred bytes, whatever the record's length.
 
 use sessionlog_core::{
-    EntryId, Timestamp, Usage,
+    EntryId, PicoUsd, Timestamp, Usage,
     record::{Extent, Kind, Record, Role, Span},
     replay::{Full, Node, Table},
 };
@@ -67,6 +67,8 @@ pub(crate) struct Nodes {
     fresh: Vec<(u64, u32)>,
     hasher: RandomState,
     usages: Vec<Usage>,
+    /// What answers tell that they cost, by index: few sessions have any.
+    costs: Vec<(u32, PicoUsd)>,
     names: Names,
     /// The line of the record that is pushed next.
     pub(crate) line: u64,
@@ -95,6 +97,11 @@ impl Nodes {
         self.usages.get(some(self.kept(index)?.usage)? as usize)
     }
 
+    pub(crate) fn cost(&self, index: u32) -> Option<PicoUsd> {
+        let at = self.costs.binary_search_by_key(&index, |(of, _)| *of);
+        Some(self.costs[at.ok()?].1)
+    }
+
     pub(crate) fn model(&self, index: u32) -> Option<&str> {
         self.names.get(self.kept(index)?.model)
     }
@@ -108,6 +115,13 @@ impl Nodes {
         if let Some(last) = self.nodes.last_mut() {
             last.provider = self.names.number(provider);
             last.model = self.names.number(model);
+        }
+    }
+
+    /// Sets what the node that was pushed last tells that it cost.
+    pub(crate) fn set_cost(&mut self, cost: PicoUsd) {
+        if let Some(last) = self.len().checked_sub(1) {
+            self.costs.push((last, cost));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The pass over the file that makes a [`SessionLog`].
 
-use super::{Leaf, Nodes, Problem, ProblemKind, Problems, SessionLog};
+use super::{Leaf, Nodes, Problem, ProblemKind, Problems, SessionLog, cost};
 use crate::{
     Error, HeaderInfo,
     header::{HEAD_BYTES, Source},
@@ -214,6 +214,13 @@ impl Pass {
         let (provider, model) = (name(message.provider)?, name(message.model)?);
         let table = &mut self.forward.table;
         table.set_author(provider.as_deref(), model.as_deref());
+        if message.payload.len <= cost::MAX_PAYLOAD {
+            let payload = source.part(found.extent.part(message.payload));
+            let payload = payload.map_err(Error::io(path, "read"))?;
+            if let Some(cost) = cost::told(&payload) {
+                table.set_cost(cost);
+            }
+        }
         Ok(())
     }
 

@@ -168,9 +168,10 @@ fn verify_checks_the_sessions_in_a_directory() {
     let ran = store.run(&["verify", dir]);
     let expected = format!("{first}: sound, 0 entries\n{second}: sound, 0 entries\n");
     assert_eq!((ran.code, ran.out.as_str()), (0, expected.as_str()));
-    assert_eq!(ran.err, format!("{dir}: 2 sessions, all sound\n"));
+    let others = "1 other file skipped (--skipped names them)";
+    assert_eq!(ran.err, format!("{dir}: 2 sessions, all sound; {others}\n"));
     let ran = store.run(&["verify", "--skipped", dir]);
-    for skipped in ["deeper.jsonl", "notes.txt"] {
+    for skipped in ["deeper.jsonl/bad.jsonl", "notes.txt"] {
         let words = format!("{dir}/{skipped}: skipped, no session's file\n");
         assert!(ran.err.contains(&words), "{}", ran.err);
     }
@@ -187,7 +188,17 @@ fn verify_checks_the_sessions_in_a_directory() {
         .map(|line| line["status"].clone())
         .collect();
     assert_eq!(told, ["clean", "corrupt", "unreadable", "clean"]);
-    assert_eq!(ran.err, format!("{dir}: 4 sessions, 2 not sound\n"));
+    assert_eq!(
+        ran.err,
+        format!("{dir}: 4 sessions, 2 not sound; {others}\n")
+    );
+    // Of every format, however deep.
+    let foreign = crate::foreign::dir();
+    let foreign = foreign.to_str().unwrap();
+    let ran = store.run(&["verify", "--json", foreign]);
+    let samples = crate::foreign::samples().len();
+    assert_eq!(lines(&ran.out).len(), samples, "{ran:?}");
+    assert!(ran.err.contains("3 not sound"), "{ran:?}");
     let empty = store.home().join("empty");
     fs::create_dir(&empty).unwrap();
     let ran = store.run(&["verify", "empty"]);

@@ -1,6 +1,6 @@
 use crate::{
     foreign::dir,
-    run::{Store, lines, user},
+    run::{Store, assistant, lines, user},
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -188,4 +188,66 @@ fn pruned_sessions_are_put_away_and_not_deleted() {
             .err
             .contains("Nothing")
     );
+}
+
+#[test]
+fn what_is_compacted_is_split_off() {
+    let store = Store::new();
+    let id = store.new_session();
+    let turn = |n: u64| {
+        format!(
+            "{}{}\n",
+            user("why?"),
+            assistant("because", "claude-opus-4-5", n, 5)
+        )
+    };
+    store.append(&id, &(1..9).map(turn).collect::<String>());
+    let whole = store.new_session();
+    store.append(&whole, &turn(1));
+    let ran = store.run(&["compact", "--keep", "messages:2", &id]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let of = |args: &[&str]| {
+        let context = store.json(&[&["context", "--json"], args].concat())["messages"].clone();
+        let usage = store.json(&[&["usage", "--json"], args].concat());
+        (context, usage)
+    };
+    let before = of(&[&id]);
+    let total = store.json(&["usage", "--all", "--json"])["total"].clone();
+    let bytes = fs::read(store.path(&id)).unwrap();
+    // Told, and not done.
+    let ran = store.run(&["prune", "--compacted"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.out.starts_with(&id) && ran.out.contains("compacted"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.err.contains("1 session") && ran.err.contains("--apply does it"),
+        "{ran:?}"
+    );
+    assert_eq!(fs::read(store.path(&id)).unwrap(), bytes);
+    let done = lines(&store.ok(&["prune", "--compacted", "--apply", "--json"]));
+    assert_eq!(done.len(), 1, "{done:?}");
+    let archived = done[0]["archived"].as_str().unwrap();
+    assert_eq!(done[0]["reason"], "compacted");
+    assert!(fs::read(store.path(&id)).unwrap().len() < bytes.len() / 2);
+    assert_eq!(of(&[&id]), before);
+    assert_eq!(store.json(&["usage", "--all", "--json"])["total"], total);
+    for spec in [id.as_str(), archived] {
+        assert_eq!(store.run(&["verify", spec]).code, 0, "{spec}");
+        assert_eq!(store.run(&["show", spec]).code, 0, "{spec}");
+    }
+    // It goes on, and what was put away counts with it; a name says why there is nothing more to do.
+    store.append(&id, &turn(100));
+    let usage = store.json(&["usage", "--json", &id]);
+    assert_eq!(usage["file"]["usage"]["input_tokens"], 36 + 100);
+    assert_eq!(usage["branch"]["usage"]["input_tokens"], 36 + 100);
+    let ran = store.run(&["prune", "--compacted", &whole]);
+    assert!(ran.err.contains("nothing of it is compacted"), "{ran:?}");
+    // Without it, the figures say that they are not whole.
+    fs::remove_file(archived).unwrap();
+    let ran = store.run(&["usage", &id]);
+    assert!(ran.err.contains("not in these figures"), "{ran:?}");
+    let ran = store.run(&["prune", "--keep", "1", "--compacted", &whole]);
+    assert_eq!(ran.code, 2, "{ran:?}");
 }

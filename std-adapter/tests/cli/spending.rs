@@ -94,13 +94,67 @@ fn usage_as_a_table_for_other_programs() {
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(
         lines[0],
-        "project,sessions,turns,input_tokens,output_tokens,cache_read_tokens,cache_write_tokens,total_tokens,unreported,known_cost_usd,lower_bound"
+        "project,sessions,turns,input_tokens,output_tokens,cache_read_tokens,cache_write_tokens,total_tokens,unreported,known_cost_usd,lower_bound,told_cost_usd,told,untold"
     );
     assert!(
-        lines[1].starts_with("/w,2,4,2020,20,0,0,2040,0,0.01025,true"),
+        lines[1].starts_with("/w,2,4,2020,20,0,0,2040,0,0.01025,true,,0,4"),
         "{text}"
     );
     assert_eq!(lines.len(), 2, "{text}");
+}
+
+/// What the logs of pi and of older versions of Claude Code tell that it cost.
+#[test]
+fn what_a_log_tells_that_it_cost() {
+    let store = Store::new();
+    let pi = crate::foreign::dir().join("pi/v3.jsonl");
+    let pi = pi.to_str().unwrap();
+    // The first answer was copied from the parent; the others tell 0.01, 0.002 and nothing but zeros.
+    let report = store.json(&["usage", "--json", pi]);
+    let told = |of: &Value| of["told_cost"].clone();
+    let expected = json!({"usd": "0.012", "answers": 3, "untold": 0});
+    assert_eq!(told(&report["file"]), expected);
+    assert_eq!(told(&report["file"]["models"][0]), expected);
+    let shown = store.ok(&["usage", pi]);
+    assert!(
+        shown.contains("as the log tells") && shown.contains("0.0120"),
+        "{shown}"
+    );
+
+    let answer = |uuid: &str, parent: &str, id: &str, input: u64, cost: &str| {
+        format!(
+            r#"{{"type":"assistant","uuid":"{uuid}","parentUuid":"{parent}","sessionId":"s","timestamp":"2025-05-01T10:00:00.000Z"{cost},"message":{{"id":"{id}","type":"message","role":"assistant","model":"claude-opus-4-5","content":[],"usage":{{"input_tokens":{input},"output_tokens":1}}}}}}"#
+        )
+    };
+    let lines = [
+        r#"{"type":"user","uuid":"u1","parentUuid":null,"sessionId":"s","timestamp":"2025-05-01T10:00:00.000Z","cwd":"/w","message":{"role":"user","content":"hi"}}"#.to_owned(),
+        // Two lines of one answer: its cost counts once, as its usage does.
+        answer("u2", "u1", "msg_1", 100, r#","costUSD":0.5"#),
+        answer("u3", "u2", "msg_1", 100, r#","costUSD":0.5"#),
+        answer("u4", "u3", "msg_2", 10, r#","costUSD":0.25000000000000004"#),
+        answer("u5", "u4", "msg_3", 1, ""),
+    ];
+    let path = store.file("claude.jsonl", (lines.join("\n") + "\n").as_bytes());
+    let report = store.json(&["usage", "--json", &path, pi, "--by", "agent"]);
+    let claude = json!({"usd": "0.75", "answers": 2, "untold": 1});
+    assert_eq!(told(&report["rows"][0]), claude);
+    assert_eq!(told(&report["rows"][1]), expected);
+    assert_eq!(
+        told(&report["total"]),
+        json!({"usd": "0.762", "answers": 5, "untold": 1})
+    );
+    let shown = store.ok(&["usage", &path, pi]);
+    assert!(
+        shown.contains("told USD") && shown.contains("≥ 0.7500"),
+        "{shown}"
+    );
+    assert!(shown.contains("1 answer does not tell"), "{shown}");
+    let csv = store.ok(&["usage", "--csv", "--by", "agent", &path, pi]);
+    assert!(csv.lines().nth(1).unwrap().ends_with(",0.75,2,1"), "{csv}");
+    // Imported, it is told as before.
+    let ran = store.run(&["import", &path]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(told(&store.json(&["usage", "--json", "s"])["file"]), claude);
 }
 
 #[test]

@@ -182,7 +182,7 @@ pub(crate) struct Tree {
 /// parent, and a message that several files hold counts once.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "With --json: one object: of one session, branch and file, each with usage, unreported, cost (null if it is not known of all models), known_cost, lower_bound, unknown_models and models. Of many, by, rows (each with key, sessions and the same), total, sessions, duplicates, failed (each with path, error). Amounts are USD as decimal strings, exact."
+    after_help = "With --json: one object: of one session, branch and file, each with usage, unreported, cost (null if it is not known of all models), known_cost, lower_bound, unknown_models, told_cost (usd: what the answers that tell it say that they cost, null if none does; answers: how many tell, untold: how many do not) and models. Of many, by, rows (each with key, sessions and the same), total, sessions, duplicates, failed (each with path, error). Amounts are USD as decimal strings, exact."
 )]
 pub(crate) struct Usage {
     /// Paths, ids, beginnings of ids, 'latest', or directories
@@ -191,7 +191,8 @@ pub(crate) struct Usage {
     #[command(flatten)]
     pub(crate) many: Many,
     /// Your own prices, which go before the built-in ones: a JSON list of objects with "model", perhaps "provider",
-    /// and "input", "output", "cache_read", "cache_write", "cache_write_1h" in USD per million tokens
+    /// and "input", "output", "cache_read", "cache_write", "cache_write_1h" in USD per million tokens; one with "above" is for requests with more
+    /// input tokens than that
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) prices: Option<PathBuf>,
 }
@@ -304,7 +305,7 @@ pub(crate) struct Compact {
     after_help = "With --json: one object a line, one for each session: path, status (clean, truncated, corrupt, corrupt_and_truncated or unreadable), entries (all but the header), problems (each with severity (problem, or note for what is remarkable and not wrong), line, byte, kind, detail)."
 )]
 pub(crate) struct Verify {
-    /// Session files, and directories for the sessions in them (*.jsonl, no deeper); also ids and 'latest'
+    /// Session files, and directories for the sessions in them, however deep; also ids and 'latest'
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<OsString>,
     /// Name what is in a directory and is no session's file

@@ -17,29 +17,29 @@ const COPIED_WITHIN: i64 = 1_000;
 
 /// What the first pass found.
 #[derive(Default)]
-pub(super) struct Index {
+pub(in crate::interchange) struct Index {
     /// What the answer on this line added to the total.
-    pub(super) added: HashMap<u64, Usage>,
+    pub(in crate::interchange) added: HashMap<u64, Usage>,
     /// Lines of answers that no total followed.
-    pub(super) unknown: HashSet<u64>,
+    pub(in crate::interchange) unknown: HashSet<u64>,
     /// The last line of the history that a fork has copied.
-    pub(super) copied_to: Option<u64>,
-    pub(super) meta: Meta,
+    pub(in crate::interchange) copied_to: Option<u64>,
+    pub(in crate::interchange) meta: Meta,
 }
 
 /// What the first `session_meta` says.
 #[derive(Default)]
-pub(super) struct Meta {
-    pub(super) id: Option<String>,
+pub(in crate::interchange) struct Meta {
+    pub(in crate::interchange) id: Option<String>,
     pub(super) timestamp: Option<String>,
-    pub(super) cwd: Option<String>,
-    pub(super) provider: Option<String>,
+    pub(in crate::interchange) cwd: Option<String>,
+    pub(in crate::interchange) provider: Option<String>,
     pub(super) forked_from: Option<String>,
 }
 
-/// The first pass.
+/// The first pass, told of line after line.
 #[derive(Default)]
-struct Count {
+pub(in crate::interchange) struct Counting {
     total: Usage,
     /// The last answer, and the last one that no total has followed yet.
     last: Option<u64>,
@@ -54,7 +54,7 @@ struct Count {
 impl Index {
     pub(super) fn of(source: &Source) -> Result<Self, Error> {
         let mut index = Index::default();
-        let mut count = Count::default();
+        let mut count = Counting::default();
         let mut lines = source.lines();
         while let Some(line) = lines.next()? {
             let members = line.object().ok().and_then(Members::parse);
@@ -64,44 +64,73 @@ impl Index {
                 count.line(line.number, &members, &payload, &mut index);
             }
         }
-        count.close();
-        // Without any total nothing is known; otherwise only of what came after the last one.
-        let unknown = match count.told {
-            true => count.open.into_iter().collect(),
-            false => count.left_open,
-        };
-        index.unknown.extend(unknown);
+        count.finish(&mut index);
         Ok(index)
     }
 }
 
-impl Count {
+impl Counting {
     fn line(&mut self, number: u64, line: &Members<'_>, payload: &Members<'_>, index: &mut Index) {
-        let time = || line.text("timestamp").map(|time| unix_ms(Some(&time)));
         let kind = line.text("type");
         let kind = kind.as_deref().unwrap_or_default();
         let inner = payload.text("type");
         let inner = inner.as_deref().unwrap_or_default();
         if kind == "session_meta" {
-            self.metas += 1;
-            match self.metas {
-                1 => index.meta = Meta::of(line, payload),
-                2 if index.meta.forked_from.is_some() => self.copied_at = time(),
-                _ => {}
-            }
-        } else if kind == "response_item" && is_answer(payload, inner) {
-            (self.last, self.open) = (Some(number), Some(number));
-            self.last_message = Some(number);
-        } else if kind == "response_item" && is_message(payload, inner) {
-            self.last_message = Some(number);
-            if payload.text("role").as_deref() == Some("user") {
-                self.left_open.extend(self.open);
+            self.meta(line, payload, index);
+        } else if kind == "response_item" {
+            let role = payload.text("role");
+            let has_call = payload.text("call_id").is_some();
+            if is_answer(inner, role.as_deref()) {
+                self.answer(number);
+            } else if is_message(inner, role.is_some(), has_call) {
+                self.message(number, role.as_deref() == Some("user"));
             }
         } else if kind == "event_msg" && inner == "token_count" {
             self.tokens(number, payload, index);
         }
-        // What was copied was written all at once.
-        if let (Some(copied), Some(now)) = (self.copied_at, time()) {
+        self.copied(line.text("timestamp").as_deref(), index);
+    }
+
+    pub(in crate::interchange) fn meta(
+        &mut self,
+        line: &Members<'_>,
+        payload: &Members<'_>,
+        index: &mut Index,
+    ) {
+        self.metas += 1;
+        match self.metas {
+            1 => index.meta = Meta::of(line, payload),
+            2 if index.meta.forked_from.is_some() => {
+                let time = line.text("timestamp");
+                self.copied_at = time.map(|time| unix_ms(Some(&time)));
+            }
+            _ => {}
+        }
+    }
+
+    /// The model has said something.
+    pub(in crate::interchange) fn answer(&mut self, number: u64) {
+        (self.last, self.open) = (Some(number), Some(number));
+        self.last_message = Some(number);
+    }
+
+    /// It was told something.
+    pub(in crate::interchange) fn message(&mut self, number: u64, by_user: bool) {
+        self.last_message = Some(number);
+        if by_user {
+            self.left_open.extend(self.open);
+        }
+    }
+
+    /// What a fork has copied may go on.
+    pub(in crate::interchange) fn is_copying(&self) -> bool {
+        self.copied_at.is_some()
+    }
+
+    /// After each line: what was copied was written all at once.
+    pub(in crate::interchange) fn copied(&mut self, time: Option<&str>, index: &mut Index) {
+        if let (Some(copied), Some(time)) = (self.copied_at, time) {
+            let now = unix_ms(Some(time));
             match now.saturating_sub(copied) <= COPIED_WITHIN {
                 true => index.copied_to = self.last_message,
                 false => self.copied_at = None,
@@ -109,7 +138,12 @@ impl Count {
         }
     }
 
-    fn tokens(&mut self, number: u64, payload: &Members<'_>, index: &mut Index) {
+    pub(in crate::interchange) fn tokens(
+        &mut self,
+        number: u64,
+        payload: &Members<'_>,
+        index: &mut Index,
+    ) {
         let Some(info) = payload.object("info") else {
             return;
         };
@@ -136,9 +170,14 @@ impl Count {
         self.open = None;
     }
 
-    fn close(&mut self) {
+    /// At the end: without any total nothing is known; otherwise only what came after the last one is not.
+    pub(in crate::interchange) fn finish(&mut self, index: &mut Index) {
         self.left_open.extend(self.open);
         self.left_open.dedup();
+        match self.told {
+            true => index.unknown.extend(self.open),
+            false => index.unknown.extend(self.left_open.drain(..)),
+        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! The command line of `prune`.
 
 use clap::{ArgGroup, Args, ValueHint};
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-/// Put old sessions of the store away into an archive; says which, and does it only with --apply
+/// Put old sessions, or what is compacted of them, away into an archive; says which, and does it only with --apply
 ///
 /// A session is put away if any of the rules names it. It is moved, never deleted: moved back, it is there again.
+/// With --compacted, what a summary stands for is split off into a session's file of its own, which the session names and
+/// 'usage' counts with it; the session's file stays small, and goes on as before.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("rule").required(true).multiple(true).args(["older_than", "keep", "max_size"]))]
+#[command(group = ArgGroup::new("rule").required(true).multiple(true).args(["older_than", "keep", "max_size", "compacted"]))]
 #[command(
-    after_help = "With --json: one object a line, one for each session that is put away: id, path, bytes, modified, reason (age, count or size), archived (where it is now; null without --apply, and if it failed), error."
+    after_help = "With --json: one object a line, one for each session that is put away: id, path, bytes, modified, reason (age, count, size or compacted), archived (where it is now; null without --apply, and if it failed), error."
 )]
 pub(crate) struct Prune {
     /// Put away what was last written to longer ago, such as 12h, 30d or 8w
@@ -21,6 +23,12 @@ pub(crate) struct Prune {
     /// Put away what goes beyond so many bytes together, counted from the newest, such as 500M or 2G
     #[arg(long, value_name = "BYTES", value_parser = size)]
     pub(crate) max_size: Option<u64>,
+    /// Split off what is compacted: of the sessions named, or of all in the store
+    #[arg(long)]
+    pub(crate) compacted: bool,
+    /// With --compacted: only these, by path, id, beginning of an id, or 'latest'
+    #[arg(value_name = "SESSION", value_hint = ValueHint::FilePath, requires = "compacted", conflicts_with_all = ["older_than", "keep", "max_size"])]
+    pub(crate) sessions: Vec<OsString>,
     /// Do it
     #[arg(long)]
     pub(crate) apply: bool,

@@ -10,9 +10,6 @@ use sessionlog::interchange::{Imported, Importer, Outcome, session_files};
 use sessionlog::{Error, sanitize};
 use std::path::Path;
 
-/// Files after which the words tell how far it is.
-const PROGRESS: usize = 100;
-
 /// A line of `import --json`.
 #[derive(Serialize)]
 struct Line {
@@ -51,11 +48,9 @@ pub(crate) fn run(args: &Import, global: &Global, out: &mut Output) -> Result<()
         }
     }
     let all = files.len();
-    for (done, (file, of_dir)) in files.into_iter().enumerate() {
-        if done > 0 && done % PROGRESS == 0 && !out.json {
-            out.flush()?;
-            out.note(format_args!("{done} of {all} files"));
-        }
+    let bytes = files.iter().filter_map(|(file, _)| super::file_bytes(file));
+    let progress = out.progress("Importing", Some(bytes.sum()));
+    for (file, of_dir) in files {
         match importer.import(&file) {
             Ok(imported) => told(&file, &imported, &mut sum, out)?,
             // A directory may hold anything.
@@ -69,6 +64,7 @@ pub(crate) fn run(args: &Import, global: &Global, out: &mut Output) -> Result<()
             }
         }
     }
+    drop(progress);
     if !out.json && (all > 1 || sum.skipped > 0) {
         out.line(format_args!(
             "{} imported, {} grown, {} unchanged, {} skipped, {} failed",

@@ -7,8 +7,9 @@ use crate::output::Output;
 use crate::render::format::{bytes, count};
 use serde::Serialize;
 use sessionlog::clock::timestamp_of;
-use sessionlog::prune::{ARCHIVE, Rules, choose, put_away};
-use sessionlog::sanitize;
+use sessionlog::prune::{ARCHIVE, Rules, choose, compacted, put_away, split_off};
+use sessionlog::{Error, sanitize};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// A line of `prune --json`.
@@ -24,68 +25,162 @@ struct Line<'a> {
 }
 
 pub(crate) fn run(args: &Prune, global: &Global, out: &mut Output) -> Result<(), Failure> {
-    let store = super::existing_store(global)?;
-    let rules = Rules {
-        older_than: args.older_than,
-        keep: args.keep,
-        max_bytes: args.max_size,
+    let mut sum = Sum::default();
+    let store = match args.sessions.is_empty() {
+        true => Some(super::existing_store(global)?),
+        false => None,
     };
-    let archive = match &args.archive {
-        Some(dir) => dir.clone(),
-        None => store.dir().join(ARCHIVE),
+    let mut compacted = Vec::new();
+    if let Some(store) = &store {
+        let rules = Rules {
+            older_than: args.older_than,
+            keep: args.keep,
+            max_bytes: args.max_size,
+        };
+        let archive = archive(args, store.dir());
+        let sessions = store.list()?;
+        if args.compacted {
+            compacted.extend(sessions.iter().map(|session| session.path.clone()));
+        }
+        for (session, reason) in choose(sessions, &rules, SystemTime::now()) {
+            compacted.retain(|path| *path != session.path);
+            let what = Away {
+                id: &session.id,
+                path: &session.path,
+                bytes: session.bytes,
+                modified: session.modified,
+                reason: reason.name(),
+            };
+            let moved = args.apply.then(|| put_away(&session.path, &archive));
+            sum.add(&what, moved, out)?;
+        }
+    }
+    for spec in &args.sessions {
+        compacted.push(super::find(spec, global)?);
+    }
+    let progress = out.progress("Reading", None);
+    for path in compacted {
+        split(args, &path, &mut sum, out)?;
+    }
+    drop(progress);
+    if !out.json {
+        let things = count(sum.done, "session", "sessions");
+        let size = bytes(sum.bytes);
+        let dir = match (&store, &args.archive) {
+            (_, Some(dir)) => dir.display().to_string(),
+            (Some(store), None) => store.dir().join(ARCHIVE).display().to_string(),
+            (None, None) => format!("'{ARCHIVE}' beside it"),
+        };
+        let of = if args.compacted { "of " } else { "" };
+        match (sum.done, args.apply) {
+            (0, _) if !sum.failed => out.note(format_args!("Nothing is to be put away.")),
+            (_, true) => out.note(format_args!("{size} {of}{things}, moved to {dir}")),
+            (_, false) => out.note(format_args!(
+                "{size} {of}{things}, would be moved to {dir}; --apply does it"
+            )),
+        }
+    }
+    match sum.failed {
+        true => Err(Failure::Found),
+        false => Ok(()),
+    }
+}
+
+fn archive(args: &Prune, dir: &Path) -> PathBuf {
+    match &args.archive {
+        Some(archive) => archive.clone(),
+        None => dir.join(ARCHIVE),
+    }
+}
+
+/// What is compacted of a session.
+fn split(args: &Prune, path: &Path, sum: &mut Sum, out: &mut Output) -> Result<(), Failure> {
+    let found = match compacted(path) {
+        Ok(Ok(found)) => found,
+        Ok(Err(whole)) => {
+            if !args.sessions.is_empty() {
+                out.note(format_args!("{}: {}", path.display(), whole.words()));
+            }
+            return Ok(());
+        }
+        Err(error) => {
+            sum.failed = true;
+            out.error(format_args!("{error}"));
+            return Ok(());
+        }
     };
-    let chosen = choose(store.list()?, &rules, SystemTime::now());
-    let times = super::times();
-    let (mut done, mut total, mut failed) = (0, 0, false);
-    for (session, reason) in chosen {
-        let moved = args.apply.then(|| put_away(&session.path, &archive));
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let archive = archive(args, dir.unwrap_or(Path::new(".")));
+    let modified = path.metadata().and_then(|there| there.modified());
+    let what = Away {
+        id: &found.id,
+        path,
+        bytes: found.bytes,
+        modified: modified.unwrap_or(SystemTime::UNIX_EPOCH),
+        reason: "compacted",
+    };
+    sum.add(&what, args.apply.then(|| split_off(path, &archive)), out)
+}
+
+/// What is put away.
+struct Away<'a> {
+    id: &'a str,
+    path: &'a Path,
+    bytes: u64,
+    modified: SystemTime,
+    reason: &'static str,
+}
+
+#[derive(Default)]
+struct Sum {
+    done: u64,
+    bytes: u64,
+    failed: bool,
+}
+
+impl Sum {
+    /// Tells of it; `moved` is what came of it, if it was to be done.
+    fn add(
+        &mut self,
+        what: &Away<'_>,
+        moved: Option<Result<PathBuf, Error>>,
+        out: &mut Output,
+    ) -> Result<(), Failure> {
         let error = match &moved {
             Some(Err(error)) => Some(error.to_string()),
             _ => None,
         };
-        failed |= error.is_some();
+        self.failed |= error.is_some();
         if error.is_none() {
-            done += 1;
-            total += session.bytes;
+            self.done += 1;
+            self.bytes += what.bytes;
         }
+        let modified = timestamp_of(what.modified);
         if out.json {
-            out.json(&Line {
-                id: &session.id,
-                path: super::path_text(&session.path),
-                bytes: session.bytes,
-                modified: timestamp_of(session.modified).to_string(),
-                reason: reason.name(),
+            return out.json(&Line {
+                id: what.id,
+                path: super::path_text(what.path),
+                bytes: what.bytes,
+                modified: modified.to_string(),
+                reason: what.reason,
                 archived: moved
                     .and_then(Result::ok)
                     .map(|path| super::path_text(&path)),
                 error,
-            })?;
-            continue;
+            });
         }
         match error {
-            Some(error) => out.error(format_args!("{error}")),
+            Some(error) => {
+                out.error(format_args!("{error}"));
+                Ok(())
+            }
             None => out.line(format_args!(
                 "{}  {}  {}  {}",
-                sanitize::field(&session.id),
-                times.age(timestamp_of(session.modified)),
-                bytes(session.bytes),
-                reason.name()
-            ))?,
-        }
-    }
-    if !out.json {
-        let sessions = count(done, "session", "sessions");
-        let (size, dir) = (bytes(total), archive.display());
-        match (done, args.apply) {
-            (0, _) if !failed => out.note(format_args!("Nothing is to be put away.")),
-            (_, true) => out.note(format_args!("{sessions}, {size}, moved to {dir}")),
-            (_, false) => out.note(format_args!(
-                "{sessions}, {size}, would be moved to {dir}; --apply does it"
+                sanitize::field(what.id),
+                super::times().age(modified),
+                bytes(what.bytes),
+                what.reason
             )),
         }
-    }
-    match failed {
-        true => Err(Failure::Found),
-        false => Ok(()),
     }
 }

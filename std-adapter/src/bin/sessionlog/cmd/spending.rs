@@ -8,11 +8,13 @@ use crate::render::spending;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use sessionlog::Error;
 use sessionlog::interchange::{recognise, session_files, usual_places};
 use sessionlog::pricing::PriceTable;
 use sessionlog::spending::{By, Question, Spending, SpendingRow, spending as add_up};
 use sessionlog::store::EXTENSION;
 use sessionlog_core::Timestamp;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{env, io};
 
@@ -49,14 +51,21 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let by = args.many.by.unwrap_or_default();
     let question = question(args, by)?;
-    let paths = paths(args, global)?;
-    let found = add_up(&paths, &question, prices, |_| {});
+    let (paths, in_dirs) = paths(args, global)?;
+    let bytes = paths.iter().filter_map(|path| super::file_bytes(path));
+    let progress = out.progress("Adding up", Some(bytes.sum()));
+    let mut found = add_up(&paths, &question, prices, |_| {});
+    drop(progress);
+    // Other programs keep lines of JSON in directories too.
+    found.failed.retain(|(path, error)| {
+        !(matches!(error, Error::Unrecognised { .. }) && in_dirs.contains(path))
+    });
     if out.json {
         out.json(&Report {
             by: by.name(),
             rows: found.rows.iter().map(row).collect(),
             total: section(&found.total),
-            sessions: found.files,
+            sessions: found.sessions,
             duplicates: found.duplicates,
             failed: found.failed.iter().map(failed).collect(),
         })?;
@@ -70,6 +79,9 @@ pub(super) fn run(
         for (_, error) in &found.failed {
             out.warn(format_args!("{error}"));
         }
+    }
+    for path in &found.missing {
+        super::usage::tell_missing(path, out);
     }
     match found.failed.is_empty() {
         true => Ok(()),
@@ -130,8 +142,10 @@ fn moment(text: &str, zone: &TimeZone, days: i64) -> Option<Timestamp> {
 }
 
 /// The files meant: those named, those in the directories named, and with `--all` those of the store and of the usual places.
-fn paths(args: &Args, global: &Global) -> Result<Vec<PathBuf>, Failure> {
+/// Also which of them are there only because of their directory.
+fn paths(args: &Args, global: &Global) -> Result<(Vec<PathBuf>, HashSet<PathBuf>), Failure> {
     let mut paths = vec![];
+    let mut in_dirs = HashSet::new();
     if args.many.all {
         let sessions = super::store(global)?.list()?;
         paths.extend(sessions.into_iter().map(|info| info.path));
@@ -141,17 +155,23 @@ fn paths(args: &Args, global: &Global) -> Result<Vec<PathBuf>, Failure> {
         for dir in usual_places(&cwd) {
             // Most people have not all of these agents.
             if dir.is_dir() {
-                paths.extend(sessions_below(&dir)?);
+                let below = sessions_below(&dir)?;
+                in_dirs.extend(below.iter().cloned());
+                paths.extend(below);
             }
         }
     }
     for spec in &args.sessions {
         match Path::new(spec) {
-            dir if dir.is_dir() => paths.extend(sessions_below(dir)?),
+            dir if dir.is_dir() => {
+                let below = sessions_below(dir)?;
+                in_dirs.extend(below.iter().cloned());
+                paths.extend(below);
+            }
             _ => paths.push(super::find(spec, global)?),
         }
     }
-    Ok(paths)
+    Ok((paths, in_dirs))
 }
 
 /// What may be a session in a directory and below it: other files are common there, too.
@@ -194,6 +214,9 @@ fn csv(by: ByWish, found: &Spending, out: &mut Output) -> Result<(), Failure> {
         "unreported",
         "known_cost_usd",
         "lower_bound",
+        "told_cost_usd",
+        "told",
+        "untold",
     ];
     let mut write = |fields: &[String]| table.write_record(fields).map_err(io::Error::other);
     write(&head.map(str::to_owned))?;
@@ -215,6 +238,10 @@ fn csv(by: ByWish, found: &Spending, out: &mut Output) -> Result<(), Failure> {
         );
         fields.push(row.section.known.total().to_string());
         fields.push(row.section.is_lower_bound().to_string());
+        let told = &row.section.told;
+        let amount = (told.told > 0).then(|| told.sum.to_string());
+        fields.push(amount.unwrap_or_default());
+        fields.extend([told.told, told.untold].map(|number| number.to_string()));
         write(&fields)?;
     }
     let text = table

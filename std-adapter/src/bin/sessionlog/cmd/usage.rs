@@ -8,7 +8,7 @@ use crate::render::usage::{self, Model, Scope};
 use serde::Serialize;
 use sessionlog::UsageReport;
 use sessionlog::pricing::PriceTable;
-use sessionlog::usage::{ModelUsage, UsageSection};
+use sessionlog::usage::{ModelUsage, ToldCost, UsageSection};
 use sessionlog_core::Cost;
 use std::borrow::Cow;
 use std::path::Path;
@@ -39,6 +39,7 @@ pub(super) struct OfSection<'a> {
     /// What it really cost may be more than what is known.
     lower_bound: bool,
     unknown_models: Vec<String>,
+    told_cost: Told,
     models: Vec<OfModel<'a>>,
 }
 
@@ -52,6 +53,17 @@ struct OfModel<'a> {
     cost: Option<Dollars>,
     known_cost: Dollars,
     lower_bound: bool,
+    told_cost: Told,
+}
+
+/// What answers themselves tell that they cost.
+#[derive(Serialize)]
+struct Told {
+    /// Of those that tell; `None` if none does.
+    usd: Option<String>,
+    answers: u64,
+    /// Answers that used something and do not tell.
+    untold: u64,
 }
 
 /// Exact, in decimal.
@@ -76,6 +88,9 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
     let session = Spec { session: one };
     let log = super::read(&session, Redact::default(), global, out)?;
     let report = UsageReport::of(&log, &prices);
+    if let Some(path) = &report.missing_history {
+        tell_missing(path, out);
+    }
     if out.json {
         return out.json(&Report {
             branch: section(&report.branch),
@@ -94,6 +109,14 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
     Ok(())
 }
 
+/// What was put away of a session is not where it should be.
+pub(super) fn tell_missing(path: &Path, out: &mut Output) {
+    out.warn(format_args!(
+        "{}: cannot be read; it holds what was put away of the session, which is not in these figures",
+        path.display()
+    ));
+}
+
 /// What people see of a section.
 pub(super) fn scope(section: &UsageSection) -> Scope {
     let model = |model: &ModelUsage| Model {
@@ -104,6 +127,7 @@ pub(super) fn scope(section: &UsageSection) -> Scope {
         known: model.known,
         unpriced: model.unpriced,
         long_context: model.long_context,
+        told: model.told,
     };
     Scope {
         totals: section.totals,
@@ -121,6 +145,7 @@ pub(super) fn section(section: &UsageSection) -> OfSection<'_> {
         known_cost: dollars(&section.known),
         lower_bound: section.is_lower_bound(),
         unknown_models: section.unknown_models(),
+        told_cost: told(&section.told),
         models: section.models.iter().map(of_model).collect(),
     }
 }
@@ -135,6 +160,15 @@ fn of_model(model: &ModelUsage) -> OfModel<'_> {
         cost: model.cost.as_ref().map(dollars),
         known_cost: dollars(&model.known),
         lower_bound: model.is_lower_bound(),
+        told_cost: told(&model.told),
+    }
+}
+
+fn told(cost: &ToldCost) -> Told {
+    Told {
+        usd: (cost.told > 0).then(|| cost.sum.to_string()),
+        answers: cost.told,
+        untold: cost.untold,
     }
 }
 

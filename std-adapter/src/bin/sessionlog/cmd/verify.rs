@@ -6,12 +6,14 @@ use crate::output::Output;
 use crate::render::format::{count, entries, thousands};
 use serde::Serialize;
 use sessionlog::flash::{Region, is_image_at};
+use sessionlog::interchange::{recognise, session_files};
 use sessionlog::reader::Problem;
 use sessionlog::store::EXTENSION;
-use sessionlog::{FlashImage, Verification, sanitize, verify};
+use sessionlog::{Error, FlashImage, Verification, sanitize, verify};
+use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 const CHECKING: &str = "Checking";
 
@@ -105,47 +107,76 @@ pub(crate) fn run(args: &Verify, global: &Global, out: &mut Output) -> Result<()
     if sound { Ok(()) } else { Err(Failure::Found) }
 }
 
-/// Checks the sessions directly in a directory, in the order of their names.
+/// Checks the sessions in a directory and below it, of every format that is known, in the order of their paths.
 fn directory(dir: &Path, tell_skipped: bool, out: &mut Output) -> Result<bool, Failure> {
-    let failed = |error: io::Error| {
-        Failure::Failed(format!("{}: cannot list: {error}", dir.display()).into())
-    };
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(dir).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let path = entry.path();
+    let candidates = session_files(dir)?;
+    let bytes = candidates.iter().filter_map(|path| super::file_bytes(path));
+    let progress = out.progress(CHECKING, Some(bytes.sum()));
+    let (mut checked, mut wrong, mut others) = (0, 0, 0);
+    let mut skipped = Vec::new();
+    for path in candidates {
+        // Other programs keep lines of JSON too; what stands in the directory itself is meant to be a session.
         let named = path.extension().is_some_and(|end| end == EXTENSION);
-        // As in a store: a link may lead anywhere.
-        let file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        paths.push((path, named && file));
-    }
-    paths.sort();
-    let sessions = paths.iter().filter(|(_, session)| *session);
-    let bytes = sessions
-        .filter_map(|(path, _)| super::file_bytes(path))
-        .sum();
-    let progress = out.progress(CHECKING, Some(bytes));
-    let (mut checked, mut wrong) = (0, 0);
-    for (path, session) in paths {
-        if session {
+        let meant = named && path.parent() == Some(dir);
+        if meant || recognise(&path).is_ok_and(|format| format.is_some()) {
             checked += 1;
             wrong += u64::from(!one(path.clone().as_os_str(), Ok(path), out)?);
-        } else if tell_skipped {
+            continue;
+        }
+        match named.then(|| verify(&path)) {
+            None => skipped.push(path),
+            // Lines of another program's, or none.
+            Some(Err(Error::Unrecognised { .. } | Error::NotASession { .. })) => {
+                others += 1;
+                skipped.push(path);
+            }
+            Some(found) => {
+                checked += 1;
+                let found = found.map_err(Failure::from);
+                wrong += u64::from(!report(path.as_os_str(), found, out)?);
+            }
+        }
+    }
+    drop(progress);
+    if tell_skipped {
+        skipped.extend(no_candidates(dir)?);
+        skipped.sort();
+        for path in skipped {
             out.note(format_args!(
                 "{}: skipped, no session's file",
                 path.display()
             ));
         }
     }
-    drop(progress);
     let sessions = count(checked, "session", "sessions");
     let found = match (checked, wrong) {
         (0, _) => "no session's file (*.jsonl) is in it".to_owned(),
         (_, 0) => format!("{sessions}, all sound"),
         _ => format!("{sessions}, {} not sound", thousands(wrong)),
     };
-    out.note(format_args!("{}: {found}", dir.display()));
+    let others = match count(others, "other file", "other files") {
+        some if others > 0 && !tell_skipped => format!("; {some} skipped (--skipped names them)"),
+        _ => String::new(),
+    };
+    out.note(format_args!("{}: {found}{others}", dir.display()));
     Ok(wrong == 0)
+}
+
+/// What is in a directory and below it and cannot be a session by its name.
+fn no_candidates(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let candidates: HashSet<PathBuf> = session_files(dir)?.into_iter().collect();
+    let (mut dirs, mut found) = (vec![dir.to_owned()], Vec::new());
+    while let Some(dir) = dirs.pop() {
+        // What cannot be listed was told of, or is not looked into.
+        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => dirs.push(entry.path()),
+                _ if candidates.contains(&entry.path()) => {}
+                _ => found.push(entry.path()),
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// True when nothing is wrong. One that cannot be read does not keep others from being checked.
@@ -156,7 +187,15 @@ fn one(spec: &OsStr, found: Result<PathBuf, Failure>, out: &mut Output) -> Resul
         let mut image = FlashImage::open(path, Region::default())?;
         return super::flash::verify(&mut image, out);
     }
-    match found.and_then(|path| Ok(verify(&path)?)) {
+    report(spec, found.and_then(|path| Ok(verify(&path)?)), out)
+}
+
+fn report(
+    spec: &OsStr,
+    found: Result<Verification, Failure>,
+    out: &mut Output,
+) -> Result<bool, Failure> {
+    match found {
         Ok(found) => {
             let path = super::path_text(&found.path);
             if out.json {

@@ -20,9 +20,11 @@ pub(crate) fn write(
     styles: &Styles,
     width: Option<usize>,
 ) -> io::Result<()> {
-    let mut sides = [Side::Right; 8];
+    let told = found.total.told.told > 0;
+    let mut sides = [Side::Right; 9];
     sides[0] = Side::Left;
-    let mut table = Table::new(&sides);
+    let columns = if told { 9 } else { 8 };
+    let mut table = Table::new(&sides[..columns]);
     let heads = [
         by,
         "sessions",
@@ -32,8 +34,10 @@ pub(crate) fn write(
         "cache read",
         "cache write",
         "USD",
+        "told USD",
     ];
-    table.row(heads.map(|head| Cell::new(head.to_owned(), styles.heading)));
+    let heads = heads.iter().take(columns);
+    table.row(heads.map(|head| Cell::new((*head).to_owned(), styles.heading)));
     for row in &found.rows {
         let name = match row.key.as_str() {
             "" => "(none)".into(),
@@ -43,6 +47,7 @@ pub(crate) fn write(
             name.into_owned(),
             row.sessions,
             &row.section,
+            told,
             styles,
             styles.plain,
         ));
@@ -50,8 +55,9 @@ pub(crate) fn write(
     if found.rows.len() != 1 {
         let total = cells(
             "total".into(),
-            found.files,
+            found.sessions,
             &found.total,
+            told,
             styles,
             styles.heading,
         );
@@ -70,6 +76,17 @@ pub(crate) fn write(
             names.join(", ")
         )?;
     }
+    if told {
+        let untold = found.total.told.untold;
+        let silent = match count(untold, "answer does", "answers do") {
+            some if untold > 0 => format!("; {some} not tell"),
+            _ => String::new(),
+        };
+        writeln!(
+            out,
+            "told USD: what the logs themselves say that it cost{silent}"
+        )?;
+    }
     if found.duplicates > 0 {
         let copies = count(found.duplicates, "message is", "messages are");
         writeln!(out, "{copies} in several files and counted once")?;
@@ -81,6 +98,7 @@ fn cells(
     name: String,
     sessions: u64,
     section: &UsageSection,
+    told: bool,
     styles: &Styles,
     style: anstyle::Style,
 ) -> Vec<Cell<'static>> {
@@ -101,5 +119,9 @@ fn cells(
     let exact = complete && !section.is_lower_bound();
     let cost = amount(section.known.total(), exact, complete);
     cells.push(Cell::new(usd(cost), styles.plain));
+    if told {
+        let cost = super::usage::told(&section.told);
+        cells.push(Cell::new(usd(cost), styles.dim));
+    }
     cells
 }

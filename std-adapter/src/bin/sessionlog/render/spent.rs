@@ -79,6 +79,7 @@ fn figures(scope: &Scope) -> String {
 mod tests {
     use super::*;
     use crate::render::usage::Model;
+    use sessionlog::usage::ToldCost;
     use sessionlog_core::{Cost, PicoUsd, Usage, UsageTotals};
 
     /// Two turns with one model, of which `known` micro-USD are known to be what it cost.
@@ -104,6 +105,7 @@ mod tests {
             known,
             unpriced: false,
             long_context: false,
+            told: ToldCost::default(),
         };
         Scope {
             totals,

@@ -4,7 +4,7 @@ use super::Styles;
 use super::format::{self, thousands};
 use super::table::{Cell, Side, Table};
 use super::wrap;
-use sessionlog::sanitize;
+use sessionlog::{sanitize, usage::ToldCost};
 use sessionlog_core::{Cost, PicoUsd, UsageTotals};
 use std::io::{self, Write};
 
@@ -31,6 +31,8 @@ pub(crate) struct Model {
     pub(crate) unpriced: bool,
     /// A long request had a higher price than was counted, so that the cost is a lower bound.
     pub(crate) long_context: bool,
+    /// What its answers themselves tell that they cost.
+    pub(crate) told: ToldCost,
 }
 
 /// Columns of a name in a sentence.
@@ -64,6 +66,22 @@ impl Scope {
         amount(known, exact, complete)
     }
 
+    /// What the answers themselves tell; `None` if none does.
+    fn told(&self) -> Option<ToldCost> {
+        let mut sum = ToldCost::default();
+        for ToldCost {
+            sum: usd,
+            told,
+            untold,
+        } in self.models.iter().map(|model| model.told)
+        {
+            sum.sum = sum.sum.saturating_add(usd);
+            sum.told += told;
+            sum.untold += untold;
+        }
+        (sum.told > 0).then_some(sum)
+    }
+
     /// The models whose cost is not known.
     fn unknown(&self) -> impl Iterator<Item = &Model> {
         self.models.iter().filter(|model| model.cost.is_none())
@@ -76,6 +94,16 @@ pub(super) fn amount<T: Default + PartialEq>(known: T, exact: bool, complete: bo
         (true, _) => Amount::Exact(known),
         (false, false) if known == T::default() => Amount::Unknown,
         _ => Amount::AtLeast(known),
+    }
+}
+
+/// What answers tell that they cost, as a number.
+pub(super) fn told(cost: &ToldCost) -> Amount<PicoUsd> {
+    match (cost.told, cost.untold) {
+        (0, 0) => Amount::Exact(PicoUsd(0)),
+        (0, _) => Amount::Unknown,
+        (_, 0) => Amount::Exact(cost.sum),
+        _ => Amount::AtLeast(cost.sum),
     }
 }
 
@@ -124,10 +152,7 @@ fn sums(branch: &Scope, file: &Scope, s: &Styles) -> Table<'static> {
                    cost: Option<fn(&Cost) -> PicoUsd>| {
         let mut cells = vec![Cell::new(name, style)];
         for scope in [branch, file] {
-            let used = tokens(&scope.totals).map(|used| match name {
-                "turns" => Amount::Exact(used),
-                _ => self::tokens(used, &scope.totals),
-            });
+            let used = tokens(&scope.totals).map(|used| self::tokens(used, &scope.totals));
             let cost = cost.map(|tier| match used {
                 // What was not used costs nothing, at any price.
                 Some(Amount::Exact(0)) => Amount::Exact(PicoUsd(0)),
@@ -191,7 +216,28 @@ fn sums(branch: &Scope, file: &Scope, s: &Styles) -> Table<'static> {
         |t| Some(t.usage.total_tokens()),
         Some(Cost::total),
     );
-    row("turns", s.plain, |t| Some(t.turns), None);
+    if file.told().is_some() {
+        let mut cells = vec![Cell::new("  as the log tells", s.dim)];
+        for scope in [branch, file] {
+            let told = scope.told().unwrap_or_default();
+            let none = scope.models.is_empty();
+            let usd = if none {
+                String::new()
+            } else {
+                usd(self::told(&told))
+            };
+            cells.extend([Cell::new("", s.dim), Cell::new(usd, s.dim)]);
+        }
+        table.row(cells);
+    }
+    let mut row = |name: &'static str, counts: [u64; 2]| {
+        let mut cells = vec![Cell::new(name, s.plain)];
+        for count in counts {
+            cells.extend([Cell::new(thousands(count), s.plain), Cell::new("", s.plain)]);
+        }
+        table.row(cells);
+    };
+    row("turns", [branch.totals.turns, file.totals.turns]);
     table
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use sessionlog::usage::ToldCost;
 use sessionlog_core::{Price, Usage};
 
 const PRICE: Price = Price {
@@ -22,6 +23,7 @@ fn model(name: &str, usage: Usage, price: Price) -> Model {
         known: price.cost(&usage).unwrap_or_default(),
         unpriced: price.cost(&usage).is_none(),
         long_context: false,
+        told: ToldCost::default(),
     }
 }
 

@@ -1,0 +1,138 @@
+//! What the messages of a foreign file used, without making a session of it: what `usage` of many sessions needs.
+//!
+//! A line that cannot count is leapt over; one that can is parsed as the conversion parses it. A file in which a line that
+//! might count is damaged is left to the conversion. Both must give the same of every file; a test holds them together.
+
+mod claude;
+mod codex;
+mod walk;
+
+use super::{
+    Format,
+    lines::{MAX_LINE, Source, is_blank, mend},
+};
+use crate::{Error, io::read_at};
+use sessionlog_core::{PicoUsd, Timestamp, Usage};
+
+/// Bytes that are read at once.
+const CHUNK: usize = 256 * 1024;
+
+/// What a file says of itself, and its messages, in file order; what it has inherited is left out.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Quick {
+    /// The session's id.
+    pub(crate) id: String,
+    /// The directory that it was begun in.
+    pub(crate) cwd: String,
+    /// The one provider of its answers.
+    pub(crate) provider: String,
+    /// Models, as answers name them.
+    pub(crate) models: Vec<Option<String>>,
+    /// What the user said, and answers.
+    pub(crate) said: Vec<Said>,
+}
+
+/// A message.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Said {
+    /// The id that the conversion gives it.
+    pub(crate) id: Id,
+    pub(crate) time: Option<Timestamp>,
+    /// `None` for the user's.
+    pub(crate) answer: Option<Answered>,
+}
+
+/// An id.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Id {
+    /// As it is.
+    Text(Box<str>),
+    /// `msg-N`.
+    Number(u64),
+}
+
+/// What an answer used.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Answered {
+    /// Index of its model.
+    pub(crate) model: u32,
+    pub(crate) usage: Option<Usage>,
+    pub(crate) cost: Option<PicoUsd>,
+    /// The same for copies of this answer, whatever else they are called: the provider's name for it and for the request.
+    pub(crate) response: Option<u64>,
+}
+
+impl Quick {
+    fn model(&mut self, name: Option<&str>) -> u32 {
+        let known = self
+            .models
+            .iter()
+            .rposition(|known| known.as_deref() == name);
+        let at = known.unwrap_or_else(|| {
+            self.models.push(name.map(str::to_owned));
+            self.models.len() - 1
+        });
+        at as u32
+    }
+}
+
+/// What the file's messages used; `None` where the conversion has to tell.
+pub(crate) fn quick(source: &Source, format: Format) -> Result<Option<Quick>, Error> {
+    match format {
+        Format::Claude => claude::read(source),
+        Format::Codex => codex::read(source),
+        _ => Ok(None),
+    }
+}
+
+/// Tells of each line that is not blank, with its number from 1, until `take` has enough (`None`, which is then the answer).
+/// A line is held as a whole; one that is too long for that ends it too.
+fn each_line(
+    source: &Source,
+    mut take: impl FnMut(u64, &[u8]) -> Option<()>,
+) -> Result<Option<()>, Error> {
+    let (mut held, mut original) = (vec![0; CHUNK], Vec::new());
+    let (mut filled, mut at, mut number) = (0, 0, 0);
+    loop {
+        let left = usize::try_from(source.len - at).unwrap_or(usize::MAX);
+        let room = held.len() - filled;
+        let read = match left.min(room) {
+            0 => 0,
+            room => read_at(&source.file, &mut held[filled..filled + room], at)
+                .map_err(source.failed())?,
+        };
+        (filled, at) = (filled + read, at + read as u64);
+        let over = read == 0 && filled < held.len();
+        let mut start = 0;
+        while start < filled {
+            let end = match memchr::memchr(b'\n', &held[start..filled]) {
+                Some(len) => start + len,
+                None if over || at >= source.len => filled,
+                None => break,
+            };
+            let line = &mut held[start..end];
+            start = end + 1;
+            // As the conversion does.
+            mend(line, &mut original);
+            if is_blank(line) {
+                continue;
+            }
+            number += 1;
+            if take(number, line).is_none() {
+                return Ok(None);
+            }
+        }
+        if over || at >= source.len {
+            return Ok(Some(()));
+        }
+        let start = start.min(filled);
+        held.copy_within(start..filled, 0);
+        filled -= start;
+        if filled == held.len() {
+            if filled as u64 >= MAX_LINE {
+                return Ok(None);
+            }
+            held.resize(held.len() * 2, 0);
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! What a summary stands for, split off a session's file into an archive, so that the file stays small.
+//!
+//! The session is cut in front of the first record that its context needs. What stands before the cut becomes a session's
+//! file of its own in the archive, a last leaf added; what stands behind it stays, byte for byte, under a header that says
+//! `"reclaimed":true` (F9) and names that file as its `history`. A second time, the archived file names the first one in turn.
+//!
+//! Whatever stops it, nothing is lost: the archived file is whole and durable before the session's own is replaced, and that
+//! is done by one rename. Should it be stopped between the two, the archived file is a copy, and the next time it is taken as
+//! it is.
+
+use crate::{
+    Error, SessionLog, SystemClock,
+    copy::NewFile,
+    files::{self, Open},
+    flash,
+    header::Source,
+    interchange,
+    lock::open_locked,
+    prune::ARCHIVE,
+    reader::name_of,
+    verify::audited,
+};
+use serde_json::value::RawValue;
+use sessionlog_core::{
+    Clock, EntryId, IdKind,
+    json::{JsonWriter, write::write_all},
+    record::{LeafEntry, Limits, RecordScanner, StoredEntry, Totals},
+};
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+use uuid::Uuid;
+
+/// Names that are tried for an archived file at most.
+const MAX_NAMES: u32 = 10_000;
+
+/// Bytes that are copied at once.
+const CHUNK: u64 = 128 * 1024;
+
+/// What can be split off a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// The session's file.
+    pub path: PathBuf,
+    /// Its id.
+    pub id: String,
+    /// Entries that would go.
+    pub entries: u64,
+    /// Bytes that would go.
+    pub bytes: u64,
+    /// Bytes that would stay, the header not counted.
+    pub left: u64,
+}
+
+/// Why nothing is split off a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Whole {
+    /// All of it is in the context, or nothing was ever compacted.
+    NothingCompacted,
+    /// Another program's: its header has to be as it is.
+    Foreign,
+    /// It is damaged, or its sums are wrong: that comes first.
+    Damaged,
+    /// What could go was copied from the session that it was forked from, and is there.
+    Inherited,
+}
+
+impl Whole {
+    /// Why, in words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NothingCompacted => "nothing of it is compacted",
+            Self::Foreign => "another program's session",
+            Self::Damaged => "it is damaged; `sessionlog verify` tells more",
+            Self::Inherited => "what is compacted belongs to the session that it was forked from",
+        }
+    }
+}
+
+/// What can be split off the session in the file at `path`. Reads the file, and writes nothing.
+///
+/// # Errors
+/// As for [`SessionLog::open`].
+pub fn compacted(path: &Path) -> Result<Result<Split, Whole>, Error> {
+    let (file, metadata) = files::open_regular(path, Open::Read)?;
+    Ok(plan(path, file, metadata.len())?.map(|(split, ..)| split))
+}
+
+/// Where a session is cut: the offset, and the index of the first node behind it.
+type Plan = (Split, SessionLog, u64, u32);
+
+fn plan(path: &Path, file: File, bytes: u64) -> Result<Result<Plan, Whole>, Error> {
+    if interchange::recognise(path)?.is_some()
+        || flash::is_image(&file, bytes).map_err(Error::io(path, "read"))?
+    {
+        return Ok(Err(Whole::Foreign));
+    }
+    let (log, found) = audited(path, file, bytes, |_, _| {})?;
+    let Some(header) = log.head().extent.filter(|_| log.head().ours) else {
+        return Ok(Err(Whole::Foreign));
+    };
+    if !found.is_sound() || log.is_unended() {
+        return Ok(Err(Whole::Damaged));
+    }
+    let context = log.context();
+    let first = match (context.summary, context.messages.first()) {
+        (None, _) => return Ok(Err(Whole::NothingCompacted)),
+        (Some(summary), None) => summary,
+        (Some(summary), Some(message)) => summary.min(*message),
+    };
+    let cut = log.extent(first)?.start;
+    let begin = header.end() + 1;
+    // Without a checkpoint behind the cut, the sums would be lost.
+    let kept_totals = context
+        .summary
+        .map(|summary| log.record(summary))
+        .transpose()?
+        .is_some_and(|record| record.totals.is_some());
+    if cut <= begin || !kept_totals {
+        return Ok(Err(Whole::NothingCompacted));
+    }
+    if log
+        .header()
+        .is_some_and(|header| header.fork_point.is_some())
+        && log.inherited(first)
+    {
+        return Ok(Err(Whole::Inherited));
+    }
+    let leaves = log.leaves().iter();
+    let leaves = leaves.filter(|leaf| leaf.extent.start < cut).count() as u64;
+    let split = Split {
+        path: path.to_owned(),
+        id: log.id(),
+        entries: u64::from(first) + leaves,
+        bytes: cut - begin,
+        left: log.bytes() - cut,
+    };
+    Ok(Ok((split, log, cut, first)))
+}
+
+/// Splits off what a summary stands for into the directory `archive`, which is made if it is missing. Gives the archived
+/// file. The session means what it meant: its context, its sums and its next id are the same, which is checked before its
+/// file is replaced. Entries that were given up go too; they can be read, and gone on from, in the archived file.
+///
+/// # Errors
+/// [`Error::Locked`] when somebody writes to it; [`Error::NothingToCompact`] when nothing can be split off
+/// ([`compacted`] tells why); [`Error::RepeatedIds`] when the rest would not mean the same; [`Error::AlreadyExists`];
+/// [`Error::Io`]. The session is then as it was.
+pub fn split_off(path: &Path, archive: &Path) -> Result<PathBuf, Error> {
+    let (file, _lock) = open_locked(path, Open::WriteNoFollow)?;
+    let metadata = file.metadata().map_err(Error::io(path, "open"))?;
+    let Ok((_, log, cut, first)) = plan(path, file, metadata.len())? else {
+        return Err(Error::NothingToCompact { path: path.into() });
+    };
+    let modified = metadata.modified().ok();
+    files::create_dirs(archive)?;
+    let archived = put_away(&log, cut, archive)?;
+    step("archived");
+    let beside = with_suffix(path, &format!(".prune-{}", Uuid::now_v7()));
+    let created = files::create_new(&beside).map_err(Error::io(&beside, "create"))?;
+    let mut rest = NewFile::new(beside, created)?;
+    let header = header(&log, &named(&archived, path))?;
+    rest.encode(|sink| write_all(sink, &header))?;
+    copy(&mut rest, &log, cut, log.bytes())?;
+    check(&mut rest, &log, first)?;
+    rest.sync()?;
+    if let (Some(modified), Ok((file, _))) = (modified, rest.written()) {
+        // Lists go by it; where it cannot be set, the session only looks newer.
+        let _ = file.set_modified(modified);
+    }
+    step("written");
+    fs::rename(rest.path(), path).map_err(Error::io(path, "replace"))?;
+    rest.keep();
+    step("renamed");
+    files::sync_dir(&files::dir_of(path))?;
+    Ok(archived)
+}
+
+/// Tests stop here.
+fn step(_name: &'static str) {
+    #[cfg(test)]
+    tests::reached(_name);
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Writes what stands before the cut into the archive, durably.
+fn put_away(log: &SessionLog, cut: u64, archive: &Path) -> Result<PathBuf, Error> {
+    let stem = name_of(log.path());
+    let part = archive.join(format!("{stem}.history-{}.part", Uuid::now_v7()));
+    let created = files::create_new(&part).map_err(Error::io(&part, "create"))?;
+    let mut copied = NewFile::new(part, created)?;
+    copy(&mut copied, log, 0, cut)?;
+    let (file, bytes) = copied.written()?;
+    let before = SessionLog::read(copied.path().into(), file, bytes, |_, _| {})?;
+    if let Some(tip) = before.tip()
+        && let Some(Ok(entry_id)) = before.node(tip).and_then(|n| n.id).map(EntryId::try_from)
+    {
+        let mut sequence = before.sequence();
+        let id = EntryId::own(IdKind::Leaf, sequence.take());
+        let totals = Totals {
+            branch: before.branch_usage(tip),
+            spent: before.spent(),
+            watermark: before.watermark(),
+            next_seq: sequence.peek(),
+        };
+        // Of a session whose beginning is put away already, nobody counts these anew.
+        let totals = before
+            .header()
+            .is_some_and(|h| !h.reclaimed)
+            .then_some(totals);
+        let time = before.node(tip).and_then(|node| node.timestamp);
+        let leaf = LeafEntry {
+            id: &id,
+            timestamp: time.unwrap_or_else(|| SystemClock::new().now()),
+            entry_id: &entry_id,
+            totals: totals.as_ref(),
+        };
+        copied.encode(|sink| leaf.encode(sink))?;
+    }
+    let (file, bytes) = copied.written()?;
+    let (_, found) = audited(copied.path(), file, bytes, |_, _| {})?;
+    if !found.is_sound() {
+        let path = log.path().to_owned();
+        return Err(Error::RepeatedIds { path });
+    }
+    copied.sync()?;
+    step("copied");
+    for number in 1..=MAX_NAMES {
+        let to = archive.join(format!("{stem}.history-{number}.jsonl"));
+        // A link is made only where there is none: unlike a move, it never replaces a file.
+        match fs::hard_link(copied.path(), &to) {
+            Ok(()) => {
+                files::sync_dir(archive)?;
+                return Ok(to);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // It was stopped last time before the session's own file was replaced.
+                if is_same(copied.path(), &to).map_err(Error::io(&to, "read"))? {
+                    files::sync_dir(archive)?;
+                    return Ok(to);
+                }
+            }
+            Err(error) => return Err(Error::io(&to, "archive to")(error)),
+        }
+    }
+    let path = archive.join(format!("{stem}.history-{MAX_NAMES}.jsonl"));
+    Err(Error::AlreadyExists { path })
+}
+
+fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+    let (one, other) = (File::open(one)?, File::open(other)?);
+    if one.metadata()?.len() != other.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut one, mut other) = (io::BufReader::new(one), io::BufReader::new(other));
+    let (mut a, mut b) = ([0; 8192], [0; 8192]);
+    loop {
+        let read = one.read(&mut a)?;
+        if read == 0 {
+            return Ok(true);
+        }
+        other.read_exact(&mut b[..read])?;
+        if a[..read] != b[..read] {
+            return Ok(false);
+        }
+    }
+}
+
+fn copy(to: &mut NewFile, log: &SessionLog, from: u64, end: u64) -> Result<(), Error> {
+    let source = Source::none(log.file());
+    let mut start = from;
+    while start < end {
+        let len = CHUNK.min(end - start);
+        let extent = sessionlog_core::record::Extent { start, len };
+        let bytes = source.part(extent).map_err(Error::io(log.path(), "read"))?;
+        to.encode(|sink| write_all(sink, &bytes))?;
+        start += len;
+    }
+    Ok(())
+}
+
+/// What the session calls its history: a name where it is found by that, else a path.
+fn named(archived: &Path, session: &Path) -> String {
+    let dir = files::dir_of(session);
+    let place = archived.parent().unwrap_or(archived);
+    let near = [dir.clone(), dir.join(ARCHIVE)];
+    let same = |near: &PathBuf| match (near.canonicalize(), place.canonicalize()) {
+        (Ok(near), Ok(place)) => near == place,
+        _ => false,
+    };
+    let name = archived.file_name().unwrap_or_default();
+    match near.iter().any(same) {
+        true => name.to_string_lossy().into_owned(),
+        false => {
+            let whole = archived
+                .canonicalize()
+                .unwrap_or_else(|_| archived.to_owned());
+            whole.to_string_lossy().into_owned()
+        }
+    }
+}
+
+/// The session's header, as it is but for what it says of its history. What was copied when it was forked is put away
+/// with the rest.
+fn header(log: &SessionLog, history: &str) -> Result<Vec<u8>, Error> {
+    let failed = |error: String| Error::io(log.path(), "write")(io::Error::other(error));
+    let extent = log.head().extent.unwrap_or_default();
+    let bytes = log.read_extent(extent)?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| failed(error.to_string()))?;
+    let members = interchange::members(text).unwrap_or_default();
+    let mut json = JsonWriter::new(Vec::new());
+    let written = json.begin_object().and_then(|()| {
+        for (name, value) in members {
+            if !matches!(&*name, "crc" | "fork_point" | "history" | "reclaimed") {
+                json.key(&name)?;
+                json.raw(RawValue::get(value).as_bytes())?;
+            }
+        }
+        json.key("reclaimed")?;
+        json.bool(true)?;
+        json.key("history")?;
+        json.string(history)?;
+        json.end_object()
+    });
+    let made = written.and_then(|()| json.finish());
+    let bytes = made.map_err(|error| failed(error.to_string()))?;
+    let record = RecordScanner::scan(&bytes, Limits::default());
+    let record = record.map_err(|error| failed(error.fault.to_string()))?;
+    let stored = StoredEntry {
+        bytes: &bytes,
+        record: &record,
+    };
+    let mut line = Vec::new();
+    let sealed = stored.encode_sealed(&mut line);
+    sealed.map_err(|error| failed(error.to_string()))?;
+    Ok(line)
+}
+
+/// Reads the rest, which shows that it is sound and means the same; `first` is the first node that it keeps.
+fn check(rest: &mut NewFile, log: &SessionLog, first: u32) -> Result<(), Error> {
+    let (file, bytes) = rest.written()?;
+    let (after, found) = audited(rest.path(), file, bytes, |_, _| {})?;
+    let shifted = |index: u32| index.checked_sub(first);
+    let (context, meant) = (after.context(), log.context());
+    let messages = meant.messages.iter().map(|index| shifted(*index));
+    let parent = |log: &SessionLog, index| log.node(index).and_then(|node| node.parent);
+    let same = found.is_sound()
+        && after.node_count() == log.node_count() - first
+        && after.tip() == log.tip().and_then(shifted)
+        && context.summary == meant.summary.and_then(shifted)
+        && context.messages.iter().copied().map(Some).eq(messages)
+        && (first..log.node_count()).all(|index| {
+            let (before, now) = (parent(log, index), parent(&after, index - first));
+            now == before.and_then(shifted)
+        })
+        && after.nodes().all(|node| {
+            let before = log.node(node.index + first);
+            before.is_some_and(|before| (before.id, before.kind) == (node.id, node.kind))
+        });
+    match same {
+        true => Ok(()),
+        false => Err(Error::RepeatedIds {
+            path: log.path().to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

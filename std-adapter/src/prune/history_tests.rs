@@ -1,0 +1,269 @@
+use super::*;
+use crate::{
+    NewSession, Session, SessionStore, UsageReport,
+    pricing::PriceTable,
+    spending::{By, Question, spending},
+    verify,
+};
+use jiff::tz::TimeZone;
+use sessionlog_core::{
+    compaction::{Keep, Reason},
+    journal::Options,
+    record::Verbatim,
+};
+use std::cell::RefCell;
+
+thread_local! {
+    static STOP: RefCell<Option<&'static str>> = const { RefCell::new(None) };
+}
+
+/// Stops where a test says.
+pub(super) fn reached(name: &'static str) {
+    if STOP.with_borrow(|stop| *stop == Some(name)) {
+        panic!("stopped at {name}");
+    }
+}
+
+fn turn(session: &mut Session, n: u64) {
+    let user = format!(r#"{{"role":"user","content":[{{"type":"text","text":"question {n}"}}]}}"#);
+    let answer = format!(
+        r#"{{"role":"assistant","content":[{{"type":"text","text":"answer {n}"}}],"provider":"anthropic","model":"claude-sonnet-4-5","usage":{{"input_tokens":{n},"output_tokens":10,"cost_usd":0.5}}}}"#
+    );
+    session.append(&Verbatim(user.as_bytes())).unwrap();
+    session.append(&Verbatim(answer.as_bytes())).unwrap();
+    session.end_turn().unwrap();
+}
+
+fn compact(session: &mut Session, keep: u32) {
+    let plan = session
+        .plan(Reason::Manual, Keep::LastMessages(keep.into()))
+        .unwrap();
+    session.commit(&plan, "what was said").unwrap();
+}
+
+/// A session of eight turns, one of them given up, compacted after six, in a store of its own.
+fn made() -> (tempfile::TempDir, SessionStore, PathBuf) {
+    let home = tempfile::tempdir().unwrap();
+    let store = SessionStore::at(home.path().join("sessions"));
+    let new = NewSession {
+        cwd: "/w".into(),
+        parent_session: None,
+    };
+    let mut session = Session::create(&store, &new, Options::default()).unwrap();
+    for n in 1..=4 {
+        turn(&mut session, n);
+    }
+    session.move_tip("msg-5").unwrap();
+    turn(&mut session, 5);
+    turn(&mut session, 6);
+    compact(&mut session, 3);
+    turn(&mut session, 7);
+    turn(&mut session, 8);
+    let path = session.path().to_owned();
+    drop(session);
+    (home, store, path)
+}
+
+/// All that a writer and a reader know of a session.
+fn known(path: &Path) -> String {
+    let mut session = Session::open(path, Options::default()).unwrap();
+    let context: Vec<_> = session
+        .context()
+        .unwrap()
+        .iter()
+        .map(|e| (e.id.clone(), e.text()))
+        .collect();
+    let sums = (
+        session.spent(),
+        session.branch_usage(),
+        session.context_tokens(),
+    );
+    let tip = session.tip().cloned();
+    let due = session.compaction_due();
+    drop(session);
+    let report = UsageReport::of(&SessionLog::open(path).unwrap(), PriceTable::builtin());
+    assert_eq!(report.missing_history, None);
+    format!(
+        "{:?}",
+        (context, sums, tip, due, report.branch, report.file)
+    )
+}
+
+fn summed(paths: &[PathBuf]) -> (u64, u64, u64, String) {
+    let question = Question {
+        by: By::Session,
+        since: None,
+        until: None,
+        zone: TimeZone::UTC,
+    };
+    let found = spending(paths, &question, PriceTable::builtin(), |_| {});
+    assert!(found.failed.is_empty() && found.missing.is_empty());
+    let total = found.total;
+    (
+        found.sessions,
+        total.totals.turns,
+        total.totals.usage.total_tokens(),
+        total.told.sum.to_string(),
+    )
+}
+
+#[test]
+fn a_session_means_the_same_without_its_history() {
+    let (_home, store, path) = made();
+    let archive = store.dir().join(ARCHIVE);
+    let (before, whole) = (known(&path), fs::read(&path).unwrap());
+    let totals = summed(std::slice::from_ref(&path));
+    assert_eq!(totals, (1, 8, 116, "4".to_owned()));
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    let split = compacted(&path).unwrap().unwrap();
+    let archived = split_off(&path, &archive).unwrap();
+
+    let now = fs::read(&path).unwrap();
+    assert!(whole.len() as u64 - now.len() as u64 <= split.bytes && split.bytes > 0);
+    assert!(whole.ends_with(&now[now.len() - split.left as usize..]));
+    assert_eq!(known(&path), before);
+    for file in [&path, &archived] {
+        let found = verify(file).unwrap();
+        assert!(found.is_sound(), "{:?}", found.problems);
+    }
+    assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), modified);
+    // What went is there, byte for byte, in a session's file of its own, which the session names.
+    let kept = fs::read(&archived).unwrap();
+    let gone = whole.len() - split.left as usize;
+    assert_eq!(kept[..gone], whole[..gone]);
+    let log = SessionLog::open(&path).unwrap();
+    assert_eq!(log.history(), Some(archived.clone()));
+    assert_eq!(
+        archived.file_name().unwrap().to_str().unwrap(),
+        format!("{}.history-1.jsonl", log.id())
+    );
+    let old = SessionLog::open(&archived).unwrap();
+    assert!(old.find("msg-1").is_some() && old.tip().is_some() && log.find("msg-1").is_none());
+    // Both count once, however they are named.
+    for paths in [
+        vec![path.clone()],
+        vec![path.clone(), archived.clone()],
+        vec![archived.clone(), path.clone(), path.clone()],
+    ] {
+        assert_eq!(summed(&paths), totals, "{paths:?}");
+    }
+    assert!(matches!(
+        compacted(&path).unwrap(),
+        Err(Whole::NothingCompacted)
+    ));
+    assert!(matches!(
+        split_off(&path, &archive),
+        Err(Error::NothingToCompact { .. })
+    ));
+}
+
+#[test]
+fn a_second_time_the_histories_are_a_chain() {
+    let (_home, store, path) = made();
+    let archive = store.dir().join(ARCHIVE);
+    let untouched = store.dir().join("untouched.jsonl");
+    fs::copy(&path, &untouched).unwrap();
+    let first = split_off(&path, &archive).unwrap();
+    // Both go on in the same way; only one is split again.
+    for file in [&path, &untouched] {
+        let mut session = Session::open(file, Options::default()).unwrap();
+        for n in 9..=12 {
+            turn(&mut session, n);
+        }
+        compact(&mut session, 1);
+        turn(&mut session, 13);
+    }
+    let second = split_off(&path, &archive).unwrap();
+    assert_ne!(first, second);
+    assert_eq!(
+        SessionLog::open(&second).unwrap().history(),
+        Some(first.clone())
+    );
+    for file in [&path, &first, &second] {
+        let found = verify(file).unwrap();
+        assert!(found.is_sound(), "{file:?} {:?}", found.problems);
+    }
+    assert_eq!(known(&path), known(&untouched));
+    assert_eq!(
+        summed(&[path.clone(), second, first.clone()]),
+        summed(std::slice::from_ref(&untouched))
+    );
+    // Without a part of it, nothing is invented.
+    fs::remove_file(&first).unwrap();
+    let report = UsageReport::of(&SessionLog::open(&path).unwrap(), PriceTable::builtin());
+    assert_eq!(report.missing_history, Some(first));
+}
+
+#[test]
+fn whatever_stops_it_nothing_is_lost() {
+    for stop in ["copied", "archived", "written", "renamed"] {
+        let (_home, store, path) = made();
+        let archive = store.dir().join(ARCHIVE);
+        let before = known(&path);
+        let totals = summed(std::slice::from_ref(&path));
+        STOP.set(Some(stop));
+        let stopped = std::panic::catch_unwind(|| split_off(&path, &archive));
+        STOP.set(None);
+        assert!(stopped.is_err(), "{stop}");
+        assert_eq!(known(&path), before, "{stop}");
+        let mut files = crate::interchange::session_files(store.dir()).unwrap();
+        assert_eq!(summed(&files), totals, "{stop}");
+        // Again, and it is done; what was left behind the first time is taken as it is.
+        if stop != "renamed" {
+            split_off(&path, &archive).unwrap();
+        }
+        assert_eq!(known(&path), before, "{stop}");
+        files = crate::interchange::session_files(store.dir()).unwrap();
+        assert_eq!(
+            (files.len(), summed(&files)),
+            (2, totals),
+            "{stop}: {files:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_split() {
+    let (_home, store, path) = made();
+    let archive = store.dir().join(ARCHIVE);
+    let whole = |path: &Path| compacted(path).unwrap().unwrap_err();
+    // Somebody writes to it.
+    let session = Session::open(&path, Options::default()).unwrap();
+    assert!(matches!(
+        split_off(&path, &archive),
+        Err(Error::Locked { .. })
+    ));
+    drop(session);
+    // A fork whose compaction was copied, until it goes on to one of its own.
+    let log = SessionLog::open(&path).unwrap();
+    let forked = crate::fork(&store, &log, None, None).unwrap().path;
+    assert_eq!(whole(&forked), Whole::Inherited);
+    let mut session = Session::open(&forked, Options::default()).unwrap();
+    for n in 20..24 {
+        turn(&mut session, n);
+    }
+    compact(&mut session, 1);
+    drop(session);
+    let before = known(&forked);
+    let both = summed(&[path.clone(), forked.clone()]);
+    split_off(&forked, &archive).unwrap();
+    assert_eq!(known(&forked), before);
+    assert_eq!(summed(&[path.clone(), forked.clone()]), both);
+    // The session that another program wrote, a damaged one, and one that was never compacted.
+    let text = fs::read_to_string(&path).unwrap();
+    let foreign = store.dir().join("foreign.jsonl");
+    let header = r#"{"type":"session","version":1,"id":"x","timestamp":"2026-05-22T12:00:00Z","cwd":"/w","parent_session":null}"#;
+    fs::write(
+        &foreign,
+        text.replacen(text.lines().next().unwrap(), header, 1),
+    )
+    .unwrap();
+    assert_eq!(whole(&foreign), Whole::Foreign);
+    let damaged = store.dir().join("damaged.jsonl");
+    fs::write(&damaged, text.replacen("question 2", "question 3", 1)).unwrap();
+    assert_eq!(whole(&damaged), Whole::Damaged);
+    let new = NewSession::default();
+    let mut session = Session::create(&store, &new, Options::default()).unwrap();
+    turn(&mut session, 1);
+    assert_eq!(whole(session.path()), Whole::NothingCompacted);
+}
