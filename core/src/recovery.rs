@@ -5,7 +5,10 @@
 //!
 //! Panics: none, on any input.
 
-use crate::record::{Extent, Fault, Kind, Limits, Record, RecordError, RecordScanner};
+use crate::{
+    id::EntryId,
+    record::{Extent, Fault, Kind, Limits, Record, RecordError, RecordScanner, Scanning},
+};
 
 /// How our records, opi's and most others' begin: what salvage looks for (F22).
 const RECORD_START: &[u8; 9] = b"{\"type\":\"";
@@ -55,11 +58,11 @@ pub struct Damage {
 }
 
 /// What the framer finds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Event<'a> {
+pub enum Event<'a, I = EntryId> {
     /// A record.
-    Record(Found<'a>),
+    Record(Found<'a, I>),
     /// A line that ends and is no valid record, or from which records had to be salvaged. Comes before those.
     Corrupt(Damage),
     /// Bytes after the last line end that are no record: the last event.
@@ -71,12 +74,20 @@ pub enum Event<'a> {
     },
 }
 
+impl<I> Clone for Event<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Event<'_, I> {}
+
 /// A record and where it lies.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Found<'a> {
+pub struct Found<'a, I = EntryId> {
     /// Its bookkeeping.
-    pub record: &'a Record,
+    pub record: &'a Record<I>,
     /// Where it lies.
     pub extent: Extent,
     /// The line's number, from 1.
@@ -88,6 +99,14 @@ pub struct Found<'a> {
     /// Something follows it: a line end or, in a damaged line, another record. False only for a record at the very end.
     pub terminated: bool,
 }
+
+impl<I> Clone for Found<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Found<'_, I> {}
 
 /// An event without its borrow, so that callers can loop before they look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,10 +131,10 @@ enum State {
     Skip,
 }
 
-/// Frames a stream of bytes into records.
+/// Frames a stream of bytes into records, with a scanner of its own or one that is lent.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Framer {
-    scanner: RecordScanner,
+pub struct Framer<W = RecordScanner> {
+    scanner: W,
     limits: Limits,
     state: State,
     /// Offset of the next byte in the storage.
@@ -146,8 +165,16 @@ pub struct Framer {
 impl Framer {
     /// A framer whose first byte is at offset `start` of the storage, on line `line`. (Line 1 here: the first line that is not blank, or a blank one before it.)
     pub fn new(limits: Limits, start: u64, line: u64) -> Self {
+        Self::over(RecordScanner::new(limits), limits, start, line)
+    }
+}
+
+impl<W: Scanning> Framer<W> {
+    /// As [`new`](Framer::new), with a scanner that is given.
+    #[inline(always)] // Built where it stays.
+    pub fn over(scanner: W, limits: Limits, start: u64, line: u64) -> Self {
         Framer {
-            scanner: RecordScanner::new(limits),
+            scanner,
             limits,
             state: State::Blank,
             at: start,
@@ -168,16 +195,45 @@ impl Framer {
         }
     }
 
+    /// As new, in place. (The scanner is reset where a record begins.)
+    pub(crate) fn start_over(&mut self, start: u64, line: u64) {
+        self.at = start;
+        self.line = line;
+        self.record_start = start;
+        self.terminated = true;
+        self.first_line = line == 1;
+        self.blank = true;
+        self.header_place = false;
+        self.owed_record = false;
+        self.restart = false;
+        self.new_line = false;
+        self.begin_line();
+    }
+
+    fn begin_line(&mut self) {
+        self.line_start = self.at;
+        self.counted_to = self.at;
+        self.salvaged = 0;
+        self.damage = None;
+        self.damage_told = false;
+        self.state = State::Blank;
+    }
+
+    /// The scanner.
+    pub(crate) fn scanner_mut(&mut self) -> &mut RecordScanner<W::Id> {
+        self.scanner.scanner_mut()
+    }
+
     /// Takes bytes up to the next event. `chunk` must begin at [`Framer::offset`] of the storage, which says
     /// afterwards how much was taken; in a damaged line it may go back.
-    pub fn feed(&mut self, chunk: &[u8]) -> Option<Event<'_>> {
+    pub fn feed(&mut self, chunk: &[u8]) -> Option<Event<'_, W::Id>> {
         let signal = self.advance(chunk)?;
         Some(self.event(signal))
     }
 
     /// Says that the storage ends at [`Framer::offset`]. No event and an unchanged offset mean that all is told;
     /// when the offset has gone back, feed on from there.
-    pub fn finish(&mut self) -> Option<Event<'_>> {
+    pub fn finish(&mut self) -> Option<Event<'_, W::Id>> {
         let signal = self.advance_end()?;
         Some(self.event(signal))
     }
@@ -193,8 +249,8 @@ impl Framer {
     }
 
     /// The bookkeeping of the record that was told last.
-    pub(crate) fn record(&self) -> &Record {
-        self.scanner.record()
+    pub(crate) fn record(&self) -> &Record<W::Id> {
+        self.scanner.scanner().record()
     }
 
     /// Offset after the last record counted on the present line, or the line's start.
@@ -206,11 +262,11 @@ impl Framer {
     pub(crate) fn extent(&self) -> Extent {
         Extent {
             start: self.record_start,
-            len: self.scanner.record().len,
+            len: self.record().len,
         }
     }
 
-    pub(crate) fn event(&self, signal: Signal) -> Event<'_> {
+    pub(crate) fn event(&self, signal: Signal) -> Event<'_, W::Id> {
         match (signal, self.damage) {
             (Signal::Corrupt, Some(damage)) => Event::Corrupt(damage),
             (Signal::Torn, _) => Event::Torn {
@@ -221,7 +277,7 @@ impl Framer {
                 line: self.line,
             },
             _ => Event::Record(Found {
-                record: self.scanner.record(),
+                record: self.record(),
                 extent: self.extent(),
                 line: self.line,
                 header_place: self.header_place,
@@ -236,7 +292,7 @@ impl Framer {
             return Some(signal);
         }
         let chunk_at = self.at;
-        let newline = memchr::memchr(b'\n', chunk);
+        let newline = crate::bytes::find(b'\n', chunk);
         let line = chunk.get(..newline.unwrap_or(chunk.len())).unwrap_or(chunk);
         while let Some(used) = self.at.checked_sub(chunk_at)
             && let Some(rest) = line.get(usize::try_from(used).unwrap_or(usize::MAX)..)
@@ -274,19 +330,15 @@ impl Framer {
             self.line = self.line.saturating_add(1);
             self.first_line &= self.blank;
             self.blank = true;
-            self.line_start = self.at;
-            self.counted_to = self.at;
-            self.salvaged = 0;
-            self.damage = None;
-            self.damage_told = false;
-            self.state = State::Blank;
+            self.begin_line();
         }
         None
     }
 
     /// Begins the candidate whose first byte is at `start`; that byte comes next.
     fn begin_record(&mut self, start: u64) {
-        self.scanner = RecordScanner::new(self.limits);
+        let limits = self.limits;
+        self.scanner_mut().reset(limits);
         self.at = start;
         self.record_start = start;
         self.header_place = self.first_line && core::mem::take(&mut self.blank);
@@ -303,7 +355,7 @@ impl Framer {
                 self.begin_record(self.at);
                 taken = 0;
             }
-            State::Record => match self.scanner.feed(rest) {
+            State::Record => match self.scanner_mut().feed(rest) {
                 Ok(fed) => {
                     taken = fed.consumed;
                     if fed.complete {
@@ -346,7 +398,7 @@ impl Framer {
                 taken = 0;
             }
             State::Seek { matched: 0 } if byte != b'{' => {
-                taken = memchr::memchr(b'{', rest).unwrap_or(rest.len());
+                taken = crate::bytes::find(b'{', rest).unwrap_or(rest.len());
             }
             State::Seek { matched } => {
                 let matched = match_step(matched, byte);
@@ -374,7 +426,7 @@ impl Framer {
     }
 
     fn record_end(&self) -> u64 {
-        self.record_start.saturating_add(self.scanner.record().len)
+        self.record_start.saturating_add(self.record().len)
     }
 
     fn damaged(&mut self, fault: Fault, at: u64) {
@@ -388,7 +440,7 @@ impl Framer {
 
     /// The complete candidate would count if a record followed it, or if the line ended (F22, F23).
     fn counts_when_fused(&self) -> bool {
-        let record = self.scanner.record();
+        let record = self.record();
         match record.kind {
             Kind::Message | Kind::Compaction | Kind::Leaf => true,
             Kind::Unknown => record.has_crc,
@@ -429,9 +481,9 @@ impl Framer {
             }
             State::After { .. } => self.damaged(Fault::TrailingBytes, self.record_end()),
             State::Record => {
-                let fused = self.scanner.last_object();
+                let fused = self.scanner.scanner().last_object();
                 let stopped_at = self.at;
-                let error = self.scanner.cut_off();
+                let error = self.scanner_mut().cut_off();
                 self.fail(error);
                 self.at = stopped_at;
                 if let Some(offset) = fused {

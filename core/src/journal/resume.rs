@@ -1,12 +1,15 @@
 //! Opening a log again: from its bytes to the state that its writer had.
 
-use super::{Journal, JournalError, Options, PlanError, Storage, books::Books, write::Tail};
+use super::{
+    Journal, JournalError, Options, PlanError, Storage,
+    books::{Books, Tip},
+    write::Tail,
+};
 use crate::{
     compaction::estimate_tokens,
     id::EntryId,
-    record::{FORMAT_VERSION, Limits, Record, Role},
-    recovery::Event,
-    replay::{Beginning, Item, Notes, Records, ReplayError, Reverse, nearest_node, read_beginning},
+    record::{FORMAT_VERSION, IdForm, Limits, Record, RecordScanner, Role},
+    replay::{Backward, Item, Notes, ReplayError, Reverse},
     time::Clock,
 };
 use embedded_io::{Read, Seek, SeekFrom};
@@ -40,157 +43,246 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     /// As [`Journal::open`], and tells of each entry of the context with its bookkeeping, newest first as
     /// [`Journal::context`] does: who wants both need not read the log twice. `None` says that what was told so far is void.
     pub fn open_with(
-        mut storage: S,
+        storage: S,
         clock: C,
         options: Options,
         window: &mut [u8],
         context: impl FnMut(Option<(Item, &Record)>),
     ) -> Result<(Self, Resumed), JournalError<S::Error>> {
-        let length = storage.seek(SeekFrom::End(0))?;
-        if length == 0 {
-            return Err(JournalError::Empty);
-        }
-        let (books, resumed) = read_books(&mut storage, window, options.limits, None, context)?;
-        let head = &books.head;
-        if head.extent.is_some() && head.version != Some(FORMAT_VERSION) {
-            return Err(JournalError::UnsupportedVersion(head.version));
-        }
-        if head.extent.is_none() && books.tip.is_none() {
-            return Err(JournalError::NotASession);
-        }
-        let mut last = [0];
-        storage.seek(SeekFrom::End(-1))?;
-        storage.read(&mut last)?;
-        let (tail, end) = match resumed.notes.torn_at {
-            Some(at) => (Tail::Torn, at),
-            None if last == *b"\n" => (Tail::Whole, length),
-            None => (Tail::Unended, length),
-        };
-        let journal = Journal {
-            storage,
-            clock,
-            options,
-            saved: books.clone(),
-            books,
-            end,
-            saved_end: end,
-            tail,
-            saved_tail: match tail {
-                Tail::Unended => Tail::Unended,
-                Tail::Whole | Tail::Torn => Tail::Whole,
-            },
-            changes: 0,
-        };
+        let mut journal = Self::blank(storage, clock, options);
+        let resumed = journal.load(window, context)?;
         Ok((journal, resumed))
     }
 }
 
-/// Reads the books back: those of the log's tip, or of the node `from` as if it were the tip. Tells of the context's entries.
-pub(super) fn read_books<R: Read + Seek>(
-    source: &mut R,
-    window: &mut [u8],
-    limits: Limits,
-    from: Option<&EntryId>,
-    mut context: impl FnMut(Option<(Item, &Record)>),
-) -> Result<(Books, Resumed), JournalError<R::Error>> {
-    let mut beginning = read_beginning(source, window, limits, Some(LOOK))?;
-    loop {
-        context(None);
-        if let Some(read) = read_after(beginning, source, window, limits, from, &mut context)? {
-            return Ok(read);
-        }
-        beginning = read_beginning(source, window, limits, None)?;
+impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
+    /// As [`open`](Journal::open), in a place that outlives the caller, such as a `static`: the journal is built there and
+    /// not handed up, which on a device's stack counts. After an error the place is empty.
+    pub fn open_in<'p>(
+        place: &'p mut Option<Self>,
+        storage: S,
+        clock: C,
+        options: Options,
+        window: &mut [u8],
+    ) -> Result<(&'p mut Self, Resumed), JournalError<S::Error>> {
+        Self::settle(place, storage, clock, options);
+        let loaded = match place {
+            Some(journal) => journal.load(window, |_| ()),
+            None => Err(JournalError::Empty),
+        };
+        Self::settled(place, loaded)
     }
+
+    /// Takes over what the storage holds.
+    #[inline(never)]
+    fn load(
+        &mut self,
+        window: &mut [u8],
+        context: impl FnMut(Option<(Item, &Record<I>)>),
+    ) -> Result<Resumed, JournalError<S::Error>> {
+        let length = self.storage.seek(SeekFrom::End(0))?;
+        if length == 0 {
+            return Err(JournalError::Empty);
+        }
+        let notes = self.read_books(window, None, context)?;
+        let head = &self.beginning.head;
+        let headless = head.extent.is_none();
+        if !headless && head.version != Some(FORMAT_VERSION) {
+            return Err(JournalError::UnsupportedVersion(head.version));
+        }
+        if headless && self.books.tip == Tip::Nothing {
+            return Err(JournalError::NotASession);
+        }
+        let mut last = [0];
+        self.storage.seek(SeekFrom::End(-1))?;
+        self.storage.read(&mut last)?;
+        (self.tail, self.end) = match notes.torn_at {
+            Some(at) => (Tail::Torn, at),
+            None if last == *b"\n" => (Tail::Whole, length),
+            None => (Tail::Unended, length),
+        };
+        self.saved = self.books.clone();
+        self.saved_end = self.end;
+        self.saved_tail = match self.tail {
+            Tail::Unended => Tail::Unended,
+            Tail::Whole | Tail::Torn => Tail::Whole,
+        };
+        Ok(Resumed { notes, headless })
+    }
+
+    /// Reads the books back: those of the log's tip, or of the node `from` as if it were the tip. Tells of the context's
+    /// entries. After an error the books are void.
+    pub(super) fn read_books(
+        &mut self,
+        window: &mut [u8],
+        from: Option<&I>,
+        mut context: impl FnMut(Option<(Item, &Record<I>)>),
+    ) -> Result<Notes, JournalError<S::Error>> {
+        let mut look = Some(LOOK);
+        loop {
+            context(None);
+            if let Some(read) = self.read_after(look, window, from, &mut context)? {
+                if let Some(start) = read.tip {
+                    self.name_tip(start, read.followed, window)?;
+                }
+                return Ok(read.notes);
+            }
+            look = None;
+        }
+    }
+
+    /// Reads back, after a look at that many nodes of the beginning. `None` when what is not known of the beginning would
+    /// have had to be known.
+    fn read_after(
+        &mut self,
+        look: Option<u8>,
+        window: &mut [u8],
+        from: Option<&I>,
+        context: &mut impl FnMut(Option<(Item, &Record<I>)>),
+    ) -> Result<Option<ReadBack>, ReplayError<S::Error>> {
+        let limits = self.options.limits;
+        let mut replay = Reverse::closed(&mut self.storage, window, &mut self.scanner, limits);
+        replay.open(look)?;
+        if let Some(id) = from {
+            replay.from(id);
+        }
+        let books = &mut self.books;
+        *books = Books::default();
+        while let Some(item) = replay.next()? {
+            let record = replay.record();
+            context(Some((item, record)));
+            if item.summary {
+                books.summary_tokens = Some(estimate_tokens(record.summary_len));
+                continue;
+            }
+            let message = &record.message;
+            let tokens = estimate_tokens(message.text_len);
+            if message.role == Role::Assistant
+                && books.reported.is_none()
+                && replay.after_compaction()
+                && let Some(usage) = &message.usage
+            {
+                books.reported = Some((usage.total_tokens(), books.message_tokens));
+            }
+            books.messages = books.messages.saturating_add(1);
+            books.message_tokens = books.message_tokens.saturating_add(tokens);
+        }
+        let tally = replay.tally()?;
+        books.branch = tally.branch;
+        books.spent = tally.spent();
+        books.spent.turns = 0;
+        books.watermark = tally.watermark();
+        books.sequence = tally.sequence;
+        let notes = *replay.notes();
+        books.leaves = replay.head().ours || notes.leaves > 0;
+        let named = replay.tip_id().is_some();
+        books.unmarked = named && !replay.tip_is_marked();
+        let tip = replay.tip().filter(|_| named).map(|tip| tip.start);
+        let followed = replay.tip_is_followed();
+        if !replay.prefix_holds()? {
+            return Ok(None);
+        }
+        self.beginning = replay.beginning().clone();
+        Ok(Some(ReadBack {
+            notes,
+            tip,
+            followed,
+        }))
+    }
+
+    /// Takes over the name of the tip, and sees whether it is this one's alone.
+    fn name_tip(
+        &mut self,
+        start: u64,
+        followed: bool,
+        window: &mut [u8],
+    ) -> Result<(), JournalError<S::Error>> {
+        let limits = self.options.limits;
+        let id = read_id(&mut self.storage, window, &mut self.scanner, limits, start)?;
+        if followed
+            && let Some(at) = shadow(
+                &mut self.storage,
+                window,
+                &mut self.scanner,
+                limits,
+                &id,
+                start,
+            )?
+        {
+            return Err(JournalError::TipShadowed(at));
+        }
+        self.books.tip = Tip::of(&id);
+        if self.books.tip == Tip::Foreign {
+            self.foreign = id;
+        }
+        Ok(())
+    }
+}
+
+/// What was met on the way back.
+struct ReadBack {
+    notes: Notes,
+    /// Where the tip lies, if it has a name.
+    tip: Option<u64>,
+    /// Other nodes may stand behind it.
+    followed: bool,
 }
 
 /// Nodes at a foreign log's beginning among which the end of its linear prefix is looked for. Writers that know parents
 /// name one in the second node; with others there may be none in the whole log.
 const LOOK: u8 = 2;
 
-/// `None` when what is not known of the beginning would have had to be known.
-fn read_after<R: Read + Seek>(
-    beginning: Beginning,
+/// The id of the record at offset `start`, which has one.
+fn read_id<R: Read + Seek, I: IdForm>(
     source: &mut R,
     window: &mut [u8],
+    scanner: &mut RecordScanner<I>,
     limits: Limits,
-    from: Option<&EntryId>,
-    context: &mut impl FnMut(Option<(Item, &Record)>),
-) -> Result<Option<(Books, Resumed)>, JournalError<R::Error>> {
-    let mut replay = Reverse::after(beginning, &mut *source, window, limits)?;
-    if let Some(id) = from {
-        replay.from(id);
-    }
-    let mut books = Books::new(replay.head().clone());
-    while let Some(item) = replay.next()? {
-        let record = replay.record();
-        context(Some((item, record)));
-        if item.summary {
-            books.summary_tokens = Some(estimate_tokens(record.summary_len));
-            continue;
+    start: u64,
+) -> Result<EntryId, ReplayError<R::Error>> {
+    source.seek(SeekFrom::Start(start))?;
+    scanner.reset(limits);
+    loop {
+        let taken = source.read(window)?;
+        let chunk = window.get(..taken).unwrap_or(&[]);
+        match scanner.find_id(chunk) {
+            Ok(Some(id)) => return Ok(id),
+            Ok(None) if !chunk.is_empty() => {}
+            _ => return Err(ReplayError::Changed),
         }
-        let message = &record.message;
-        let tokens = estimate_tokens(message.text_len);
-        if message.role == Role::Assistant
-            && books.reported.is_none()
-            && replay.after_compaction()
-            && let Some(usage) = &message.usage
-        {
-            books.reported = Some((usage.total_tokens(), books.message_tokens));
-        }
-        books.messages = books.messages.saturating_add(1);
-        books.message_tokens = books.message_tokens.saturating_add(tokens);
     }
-    books.tip = replay.tip_id().cloned();
-    let headless = replay.head().extent.is_none();
-    let tally = *replay.tally()?;
-    books.branch = tally.branch;
-    books.spent = tally.spent();
-    books.spent.turns = 0;
-    books.watermark = tally.watermark();
-    books.sequence = tally.sequence;
-    let notes = *replay.notes();
-    books.leaves |= notes.leaves > 0;
-    books.unmarked = books.tip.is_some() && !replay.tip_is_marked();
-    let (tip, followed) = (replay.tip(), replay.tip_is_followed());
-    if !replay.prefix_holds()? {
-        return Ok(None);
-    }
-    books.prefix_end = replay.beginning().prefix_end;
-    if followed
-        && let (Some(id), Some(tip)) = (&books.tip, tip)
-        && let Some(at) = shadow(source, window, limits, id, tip.start)?
-    {
-        return Err(JournalError::TipShadowed(at));
-    }
-    Ok(Some((books, Resumed { notes, headless })))
 }
 
 /// Where a node after offset `start` bears the id of the one there, so that a reader takes it for that (F12, F13, F17).
-fn shadow<R: Read + Seek>(
+fn shadow<R: Read + Seek, I: IdForm>(
     source: &mut R,
     window: &mut [u8],
+    scanner: &mut RecordScanner<I>,
     limits: Limits,
     id: &EntryId,
     start: u64,
 ) -> Result<Option<u64>, ReplayError<R::Error>> {
-    let nearest = nearest_node(source, window, limits, id)?;
-    Ok(nearest.filter(|at| *at > start))
+    let Some(id) = I::of(id.as_str().as_bytes()) else {
+        return Ok(None);
+    };
+    let mut back = Backward::closed(source, window, scanner, limits);
+    back.open_at_end()?;
+    let found = back.find_node(&id);
+    let at = back.extent().start;
+    back.check()?;
+    Ok((found && at > start).then_some(at))
 }
 
 /// The id of the first kept entry, which lies at offset `start`: a reader finds that entry by it.
-pub(super) fn name_of<R: Read + Seek>(
+pub(super) fn name_of<R: Read + Seek, I: IdForm>(
     source: &mut R,
     window: &mut [u8],
+    scanner: &mut RecordScanner<I>,
     limits: Limits,
     start: u64,
 ) -> Result<EntryId, PlanError<R::Error>> {
-    let mut records = Records::new(&mut *source, window, limits, start, 2)?;
-    let id = match records.next()? {
-        Some(Event::Record(found)) => found.record.id.clone(),
-        _ => None,
-    };
-    let id = id.ok_or(ReplayError::Changed)?;
-    match shadow(source, window, limits, &id, start)? {
+    let id = read_id(source, window, scanner, limits, start)?;
+    match shadow(source, window, scanner, limits, &id, start)? {
         Some(at) => Err(PlanError::FirstKeptShadowed(at)),
         None => Ok(id),
     }

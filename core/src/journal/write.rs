@@ -4,7 +4,9 @@ use super::{Journal, JournalError, Storage};
 use crate::{
     id::{EntryId, IdKind, Sequence},
     json::{JsonWriter, WriteError, scan::ScanErrorKind},
-    record::{Fault, LeafEntry, Limits, LineWriter, Payload, Record, RecordScanner, position},
+    record::{
+        Fault, IdForm, LeafEntry, Limits, LineWriter, Payload, RecordScanner, Totals, position,
+    },
     time::Clock,
 };
 use embedded_io::{ErrorType, SeekFrom, Write};
@@ -21,7 +23,7 @@ pub(super) enum Tail {
     Torn,
 }
 
-impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
+impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     /// F20, F28: makes the storage end where the log does.
     pub(super) fn mend_tail(&mut self) -> Result<(), JournalError<S::Error>> {
         self.try_mend_tail().map_err(|error| self.roll_back(error))
@@ -57,27 +59,28 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
 
     /// Writes a leaf that names `tip`.
     pub(super) fn write_leaf(&mut self, tip: &EntryId) -> Result<EntryId, JournalError<S::Error>> {
-        let mut books = self.books.clone();
-        let id = EntryId::own(IdKind::Leaf, books.sequence.take());
-        books.unmarked = false;
-        books.leaves = true;
+        let mut sequence = self.books.sequence;
+        let id = EntryId::own(IdKind::Leaf, sequence.take());
         let leaf = LeafEntry {
             id: &id,
             timestamp: self.clock.now(),
             entry_id: tip,
-            totals: Some(&books.totals()),
+            totals: Some(&Totals {
+                next_seq: sequence.peek(),
+                ..self.books.totals()
+            }),
         };
-        match leaf.encode(&mut self.storage) {
+        let written = leaf.encode(&mut self.storage);
+        self.books.sequence = sequence;
+        match written {
             Ok(len) => {
                 self.end = self.end.saturating_add(len).saturating_add(1);
                 self.changes = self.changes.wrapping_add(1);
-                self.books = books;
+                self.books.unmarked = false;
+                self.books.leaves = true;
                 Ok(id)
             }
-            Err(error) => {
-                self.books.sequence = books.sequence;
-                Err(self.roll_back(error.into()))
-            }
+            Err(error) => Err(self.roll_back(error.into())),
         }
     }
 
@@ -156,8 +159,8 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
 ///
 /// From the first fault on nothing is passed on: what is refused never stands in the storage as a whole record, even
 /// where it cannot be cut off again.
-pub(super) struct Check {
-    scanner: RecordScanner,
+pub(super) struct Check<'s, I> {
+    scanner: &'s mut RecordScanner<I>,
     /// Bytes of the record before the payload.
     before: u64,
     /// Bytes of the payload so far.
@@ -169,10 +172,11 @@ pub(super) struct Check {
 /// Bytes of a record after its payload: `,"crc":"xxxxxxxx"}`.
 const AFTER_PAYLOAD: u64 = 18;
 
-impl Check {
-    pub(super) fn new(limits: Limits) -> Self {
+impl<'s, I: IdForm> Check<'s, I> {
+    pub(super) fn new(scanner: &'s mut RecordScanner<I>, limits: Limits) -> Self {
+        scanner.begin_payload(limits);
         Check {
-            scanner: RecordScanner::before_payload(limits),
+            scanner,
             before: 0,
             len: 0,
             limit: limits.record_bytes,
@@ -215,7 +219,7 @@ impl Check {
         if fed.complete {
             return Err(Fault::TrailingBytes);
         }
-        if let Some(at) = memchr::memchr2(b'\n', b'\r', bytes) {
+        if let Some(at) = crate::bytes::find_either(b'\n', b'\r', bytes) {
             // White space to JSON, the end of the line to readers (F29).
             let byte = bytes.get(at).copied().unwrap_or(b'\n');
             return Err(Fault::Json(ScanErrorKind::UnexpectedByte(byte)));
@@ -233,7 +237,7 @@ impl Check {
             return Err(Fault::BeyondDouble);
         }
         let payload = self.scanner.record().message.payload;
-        let read = RecordScanner::BEFORE_PAYLOAD.len() as u64;
+        let read = RecordScanner::<I>::BEFORE_PAYLOAD.len() as u64;
         if payload.start.saturating_add(payload.len) == read.saturating_add(self.len) {
             Ok(())
         } else {
@@ -245,24 +249,19 @@ impl Check {
     pub(super) fn fault(&self) -> Option<Fault> {
         self.fault
     }
-
-    /// The bookkeeping of the message that was written; nothing but the message's.
-    pub(super) fn record(&self) -> &Record {
-        self.scanner.record()
-    }
 }
 
 /// Where a payload is written: checked, and on to the record's writer.
-struct Checked<'c, 'j, 'w, W> {
-    check: &'c mut Check,
+struct Checked<'c, 's, 'j, 'w, W, I> {
+    check: &'c mut Check<'s, I>,
     json: &'j mut LineWriter<'w, W>,
 }
 
-impl<W: Write> ErrorType for Checked<'_, '_, '_, W> {
+impl<W: Write, I> ErrorType for Checked<'_, '_, '_, '_, W, I> {
     type Error = W::Error;
 }
 
-impl<W: Write> Write for Checked<'_, '_, '_, W> {
+impl<W: Write, I: IdForm> Write for Checked<'_, '_, '_, '_, W, I> {
     fn write(&mut self, buf: &[u8]) -> Result<usize, W::Error> {
         if self.check.fault.is_none() {
             self.check.fault = self.check.take(buf).err();

@@ -173,8 +173,8 @@ impl Utf8Pieces {
     }
 
     /// How many bytes of the open character there are: where that is bad, it began so many bytes ago.
-    pub(crate) fn open(&self) -> u64 {
-        u64::from(self.len)
+    pub(crate) fn open(&self) -> usize {
+        usize::from(self.len)
     }
 
     /// Checks the next piece; an error gives an index in `piece` that the bad character began [`Self::open`] bytes before.
@@ -255,13 +255,13 @@ mod tests {
             let mut verdict = Ok(());
             for piece in bytes.chunks(step) {
                 if let Err(at) = pieces.check(piece) {
-                    verdict = Err(before + at - pieces.open() as usize);
+                    verdict = Err(before + at - pieces.open());
                     break;
                 }
                 before += piece.len();
             }
             if verdict.is_ok() && !pieces.is_whole() {
-                verdict = Err(before - pieces.open() as usize);
+                verdict = Err(before - pieces.open());
             }
             prop_assert_eq!(verdict, std::str::from_utf8(&bytes).map(drop).map_err(|e| e.valid_up_to()));
         }

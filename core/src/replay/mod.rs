@@ -14,8 +14,7 @@ mod reverse;
 mod tally;
 
 pub use backward::Backward;
-pub(crate) use backward::nearest_node;
-pub(crate) use branch::{Beginning, read_beginning};
+pub(crate) use branch::Beginning;
 pub use branch::{Branch, Head, Link, Notes};
 pub use forward::{
     ContextStart, Forward, Full, Node, Note, SliceTable, Slot, Table, context_start,
@@ -66,15 +65,21 @@ struct Window<'b> {
 }
 
 impl<'b> Window<'b> {
-    fn new<E>(buf: &'b mut [u8]) -> Result<Self, ReplayError<E>> {
-        if buf.len() < MIN_WINDOW {
-            return Err(ReplayError::WindowTooSmall);
-        }
-        Ok(Window {
+    fn new(buf: &'b mut [u8]) -> Self {
+        Window {
             buf,
             at: 0,
             filled: 0,
-        })
+        }
+    }
+
+    /// It is large enough; it holds nothing as yet.
+    fn check<E>(&mut self) -> Result<(), ReplayError<E>> {
+        self.filled = 0;
+        match self.buf.len() < MIN_WINDOW {
+            true => Err(ReplayError::WindowTooSmall),
+            false => Ok(()),
+        }
     }
 
     fn end(&self) -> u64 {

@@ -1,8 +1,8 @@
 //! Sums on the way back: usage of the branch, and of all that was spent (F11, F18, F19).
 
 use crate::{
-    id::{EntryId, Sequence},
-    record::{Kind, Record, Totals},
+    id::Sequence,
+    record::{Kind, Record, Role, Totals},
     usage::UsageTotals,
 };
 
@@ -27,19 +27,12 @@ pub struct Tally {
     watermark: Option<u64>,
 }
 
-/// What was spent, and which part of it when the newest compaction was written.
+/// What was spent, and how many tokens of it when the newest compaction was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Spent {
     all: UsageTotals,
-    until_compaction: UsageTotals,
-}
-
-impl Spent {
-    fn merge(&mut self, other: &Spent) {
-        self.all.merge(&other.all);
-        self.until_compaction.merge(&other.until_compaction);
-    }
+    until_compaction: u64,
 }
 
 impl Tally {
@@ -50,14 +43,13 @@ impl Tally {
 
     /// The total of `spent` when the newest compaction was written, as far back as was read (F19).
     pub fn watermark(&self) -> u64 {
-        let counted = self.spent.until_compaction.usage.total_tokens();
-        self.watermark.unwrap_or(counted)
+        self.watermark.unwrap_or(self.spent.until_compaction)
     }
 
     /// Takes in a record that is met for the first time, going back.
-    pub(super) fn take(&mut self, record: &Record, fork_point: Option<&EntryId>) {
-        if let Some(id) = &record.id {
-            self.sequence.observe(id);
+    pub(super) fn take<I: PartialEq>(&mut self, record: &Record<I>, fork_point: Option<&I>) {
+        if let Some(number) = record.number {
+            self.sequence.observe_number(number);
         }
         if self.spent_known {
             return;
@@ -66,40 +58,43 @@ impl Tally {
             && record.id.as_ref() == fork_point
             && matches!(record.kind, Kind::Message | Kind::Compaction);
         if bears_fork && let Some(spent) = self.before_fork.replace(Spent::default()) {
-            self.spent.merge(&spent);
+            self.spend(&spent.all, spent.until_compaction);
         }
         self.compacted |= record.kind == Kind::Compaction;
         // What an inherited checkpoint says was spent elsewhere.
-        if let Some(totals) = record
-            .totals
-            .as_ref()
-            .filter(|_| self.before_fork.is_none())
-        {
+        if let (Some(totals), None) = (&record.totals, &self.before_fork) {
             self.take_totals(totals);
             return;
         }
         let spent = self.before_fork.as_mut().unwrap_or(&mut self.spent);
         record.add_usage_to(&mut spent.all);
-        if self.compacted {
-            record.add_usage_to(&mut spent.until_compaction);
+        if self.compacted
+            && record.kind == Kind::Message
+            && record.message.role == Role::Assistant
+            && let Some(usage) = &record.message.usage
+        {
+            let tokens = usage.total_tokens();
+            spent.until_compaction = spent.until_compaction.saturating_add(tokens);
         }
     }
 
     fn take_totals(&mut self, totals: &Totals) {
-        if !self.compacted {
+        let mut until_compaction = 0;
+        if self.compacted {
+            until_compaction = totals.spent.usage.total_tokens();
+        } else {
             self.watermark = Some(totals.watermark);
         }
-        self.spent.merge(&Spent {
-            all: totals.spent,
-            until_compaction: if self.compacted {
-                totals.spent
-            } else {
-                UsageTotals::default()
-            },
-        });
+        self.spend(&totals.spent, until_compaction);
         self.spent_known = true;
         if let Some(last) = Sequence::starting_at(totals.next_seq).peek().checked_sub(1) {
             self.sequence.observe_number(last);
         }
+    }
+
+    fn spend(&mut self, all: &UsageTotals, until_compaction: u64) {
+        self.spent.all.merge(all);
+        let until = &mut self.spent.until_compaction;
+        *until = until.saturating_add(until_compaction);
     }
 }

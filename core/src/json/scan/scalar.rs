@@ -114,7 +114,7 @@ impl Scanner {
         Ok(())
     }
 
-    pub(super) fn end_number<S: Sink>(&mut self, at: u64, sink: &mut S) {
+    pub(super) fn end_number<S: Sink>(&mut self, at: usize, sink: &mut S) {
         self.beyond_double |= self.number.is_beyond_double();
         self.end_value(ValueKind::Number(self.number.integer()), at, sink);
     }

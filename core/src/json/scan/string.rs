@@ -98,7 +98,7 @@ impl Scanner {
         Ok(())
     }
 
-    fn end_string<S: Sink>(&mut self, at: u64, sink: &mut S) {
+    fn end_string<S: Sink>(&mut self, at: usize, sink: &mut S) {
         if self.in_key {
             self.state = State::Colon;
             sink.key_end(self.depth);

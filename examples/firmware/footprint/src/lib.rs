@@ -6,10 +6,13 @@ pub mod uses;
 
 pub use nor::{Nor, SIZE};
 
-use sessionlog_core::{Clock, Timestamp, flash::FlashLog, journal::Journal};
+use sessionlog_core::{Clock, Timestamp, flash::FlashLog, journal::Journal, record::IdHash};
 
-/// The journal as a device would have it: bounds as the defaults are.
-pub type Log = Journal<FlashLog<Nor>, Ticks, 16>;
+/// The log on flash.
+pub type Flash = FlashLog<Nor>;
+
+/// The journal as a device would have it: over a log in a `static` of its own, with ids as hashes.
+pub type Log = Journal<&'static mut Flash, Ticks, 16, IdHash>;
 
 /// A clock that goes on by a second whenever it is looked at.
 pub struct Ticks(pub i64);

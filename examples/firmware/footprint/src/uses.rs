@@ -1,7 +1,7 @@
 //! The uses that are weighed: each a function of its own, so that its stack can be measured too.
 
 use crate::{
-    Log, Nor, Ticks,
+    Flash, Log, Nor, Ticks,
     nor::{BLOCK, SIZE},
 };
 use core::hint::black_box;
@@ -52,9 +52,27 @@ pub fn append_record(log: &mut FlashLog<Nor>, n: u64) -> Option<()> {
     log.sync().ok()
 }
 
+static mut FLASH: Option<Flash> = None;
+static mut LOG: Option<Log> = None;
+
+/// Mounts the log in its place, and gives the place of its journal.
+#[inline(never)]
+fn places() -> Option<(&'static mut Flash, &'static mut Option<Log>)> {
+    // SAFETY: only one use at a time runs, and the journal that borrowed the log is dropped before the log is lent again.
+    let (flash, log) = unsafe {
+        (
+            &mut *core::ptr::addr_of_mut!(FLASH),
+            &mut *core::ptr::addr_of_mut!(LOG),
+        )
+    };
+    *log = None;
+    *flash = mount();
+    Some((flash.as_mut()?, log))
+}
+
 /// Begins a session.
 #[inline(never)]
-pub fn create(place: &mut Option<Log>) -> Option<()> {
+pub fn create() -> Option<&'static mut Log> {
     let header = Header {
         id: "d",
         timestamp: Timestamp::from_unix_ms(black_box(0)),
@@ -63,15 +81,16 @@ pub fn create(place: &mut Option<Log>) -> Option<()> {
         branch_name: None,
         fork_point: None,
     };
-    *place = Some(Journal::create(mount()?, Ticks(0), &header, OPTIONS).ok()?);
-    Some(())
+    let (flash, place) = places()?;
+    Journal::create_in(place, flash, Ticks(0), &header, OPTIONS).ok()
 }
 
 /// Goes on with a session.
 #[inline(never)]
-pub fn resume(place: &mut Option<Log>, window: &mut Window) -> Option<()> {
-    *place = Some(Journal::open(mount()?, Ticks(0), OPTIONS, window).ok()?.0);
-    Some(())
+pub fn resume(window: &mut Window) -> Option<&'static mut Log> {
+    let (flash, place) = places()?;
+    let (log, _) = Journal::open_in(place, flash, Ticks(0), OPTIONS, window).ok()?;
+    Some(log)
 }
 
 /// A message, durable.

@@ -4,21 +4,16 @@
 
 use core::hint::black_box;
 use cortex_m_rt::entry;
-use sessionlog_footprint::{Log, uses};
-
-static mut LOG: Option<Log> = None;
+use sessionlog_footprint::uses;
 
 #[entry]
 fn main() -> ! {
-    // SAFETY: only this function, which runs once, uses it.
-    let place = unsafe { &mut *core::ptr::addr_of_mut!(LOG) };
-    black_box(run(place));
+    black_box(run());
     loop {}
 }
 
-fn run(place: &mut Option<Log>) -> Option<()> {
-    uses::create(place)?;
-    let log = place.as_mut()?;
+fn run() -> Option<()> {
+    let log = uses::create()?;
     uses::append(log)?;
     uses::end_turn(log)
 }

@@ -10,11 +10,10 @@ use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use cortex_m_rt::entry;
 use semihosting::{println, process};
 use sessionlog_footprint::{
-    Log,
+    Flash, Log,
     uses::{self, Window},
 };
 
-static mut LOG: Option<Log> = None;
 static mut WINDOW: Window = [0; 256];
 
 /// Bytes below the measuring function that are painted.
@@ -69,16 +68,14 @@ fn main() -> ! {
     core.SYST.set_clock_source(SystClkSource::Core);
     core.SYST.set_reload((1 << 24) - 1);
     core.SYST.enable_counter();
-    // SAFETY: only this function, which runs once, uses them.
-    let (place, window) = unsafe {
-        (
-            &mut *core::ptr::addr_of_mut!(LOG),
-            &mut *core::ptr::addr_of_mut!(WINDOW),
-        )
-    };
+    // SAFETY: only this function, which runs once, uses it.
+    let window = unsafe { &mut *core::ptr::addr_of_mut!(WINDOW) };
 
     erase();
-    println!("ram journal {}", size_of::<Log>() - FRAME_BUFFERS);
+    println!(
+        "ram journal {}",
+        size_of::<Log>() + size_of::<Flash>() - FRAME_BUFFERS
+    );
     let mut log = uses::mount();
     let mut n = 0;
     let mut put = || {
@@ -95,9 +92,19 @@ fn main() -> ! {
         }))
     );
     erase();
-    println!("stack create {}", stack(&mut || uses::create(place)));
-    let log = place.as_mut().unwrap_or_else(|| process::exit(1));
-    println!("stack append {}", stack(&mut || many(&mut || uses::append(log))));
+    let mut log = None;
+    println!(
+        "stack create {}",
+        stack(&mut || {
+            log = uses::create();
+            log.as_ref().map(|_| ())
+        })
+    );
+    let log = log.unwrap_or_else(|| process::exit(1));
+    println!(
+        "stack append {}",
+        stack(&mut || many(&mut || uses::append(log)))
+    );
     report("append", &mut core.SYST, &mut || uses::append(log));
     println!("stack end_turn {}", stack(&mut || uses::end_turn(log)));
     println!(
@@ -110,7 +117,7 @@ fn main() -> ! {
     );
     println!(
         "stack resume {}",
-        stack(&mut || uses::resume(place, window))
+        stack(&mut || uses::resume(window).map(|_| ()))
     );
     process::exit(0)
 }

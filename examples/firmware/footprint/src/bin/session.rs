@@ -4,32 +4,23 @@
 
 use core::hint::black_box;
 use cortex_m_rt::entry;
-use sessionlog_footprint::{
-    Log,
-    uses::{self, Window},
-};
+use sessionlog_footprint::uses::{self, Window};
 
-static mut LOG: Option<Log> = None;
 static mut WINDOW: Window = [0; 256];
 
 #[entry]
 fn main() -> ! {
-    // SAFETY: only this function, which runs once, uses them.
-    let (place, window) = unsafe {
-        (
-            &mut *core::ptr::addr_of_mut!(LOG),
-            &mut *core::ptr::addr_of_mut!(WINDOW),
-        )
-    };
-    black_box(run(place, window));
+    // SAFETY: only this function, which runs once, uses it.
+    let window = unsafe { &mut *core::ptr::addr_of_mut!(WINDOW) };
+    black_box(run(window));
     loop {}
 }
 
-fn run(place: &mut Option<Log>, window: &mut Window) -> Option<()> {
-    if uses::resume(place, window).is_none() {
-        uses::create(place)?;
-    }
-    let log = place.as_mut()?;
+fn run(window: &mut Window) -> Option<()> {
+    let log = match uses::resume(window) {
+        Some(log) => log,
+        None => uses::create()?,
+    };
     uses::append(log)?;
     uses::end_turn(log)?;
     uses::compact(log, window)?;
