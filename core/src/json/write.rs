@@ -326,22 +326,8 @@ impl<W: Write> JsonWriter<W> {
         formatted.map_err(|fmt::Error| JsonWriteError::DisplayFailed.into())
     }
 
-    /// Decimal digits without `core::fmt`, which small firmware may otherwise not need to link.
     fn put_digits(&mut self, value: u64) -> Result<(), WriteError<W::Error>> {
-        // u64::MAX has 20 digits.
-        let mut digits = [b'0'; 20];
-        let mut rest = value;
-        let mut start = digits.len();
-        for digit in digits.iter_mut().rev() {
-            start = start.saturating_sub(1);
-            // The remainder is below 10, so the cast loses nothing.
-            *digit = b'0'.wrapping_add((rest % 10) as u8);
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.put(digits.get(start..).unwrap_or(&[]))
+        self.put(crate::bytes::digits(value, &mut [0; 20]))
     }
 
     fn put_escape(&mut self, byte: u8) -> Result<(), WriteError<W::Error>> {
@@ -388,12 +374,11 @@ impl<W: Write> JsonWriter<W> {
 
     /// Copies `bytes` behind what the scratch holds, or does nothing if they do not fit.
     fn gather(&mut self, bytes: &[u8]) -> bool {
-        let end = self.len.saturating_add(bytes.len());
-        let Some(room) = self.scratch.get_mut(self.len..end) else {
+        let rest = self.scratch.get_mut(self.len..).unwrap_or(&mut []);
+        let Some(room) = rest.get_mut(..bytes.len()) else {
             return false;
         };
-        room.copy_from_slice(bytes);
-        self.len = end;
+        self.len = self.len.saturating_add(crate::bytes::copy(room, bytes));
         true
     }
 }

@@ -1,6 +1,7 @@
 //! The message record, and what can be its payload (F7, F29).
 
 use super::line::{LineWriter, optional, text, write_record};
+use crate::bytes::find_either;
 use crate::{
     id::EntryId,
     json::{JsonWriter, WriteError, write::JsonWriteError},
@@ -31,7 +32,7 @@ pub struct Verbatim<'a>(pub &'a [u8]);
 
 impl Payload for Verbatim<'_> {
     fn write_to<W: Write>(&self, json: &mut JsonWriter<W>) -> Result<(), WriteError<W::Error>> {
-        if memchr::memchr2(b'\n', b'\r', self.0).is_some() {
+        if find_either(b'\n', b'\r', self.0).is_some() {
             return Err(JsonWriteError::LineBreak.into());
         }
         json.raw(self.0)

@@ -1,6 +1,7 @@
 //! Records as they came: copied byte for byte, or with another parent (invariant 4).
 
 use super::{Record, line::write_pieces};
+use crate::bytes::find;
 use crate::{
     id::EntryId,
     json::{
@@ -86,7 +87,7 @@ impl StoredEntry<'_> {
     }
 
     fn refuse_line_break<E>(&self) -> Result<(), WriteError<E>> {
-        match memchr::memchr(b'\n', self.bytes) {
+        match find(b'\n', self.bytes) {
             Some(_) => Err(JsonWriteError::LineBreak.into()),
             None => Ok(()),
         }
