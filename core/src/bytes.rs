@@ -2,6 +2,7 @@
 //! is out of reach; finding bytes in a few instructions where there is no vector unit.
 
 /// Copies as many bytes as both have, and gives their number.
+#[cfg_attr(not(feature = "flash"), allow(dead_code))]
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
     // The compiler makes a `memcpy` of this.
     for (to, from) in to.iter_mut().zip(from) {

@@ -3,8 +3,12 @@
 use super::{Journal, JournalError, Storage};
 use crate::{
     id::{EntryId, IdKind, Sequence},
-    json::{JsonWriter, WriteError, scan::ScanErrorKind},
-    record::{Fault, LeafEntry, Limits, LineWriter, Payload, Record, RecordScanner, position},
+    json::{
+        JsonWriter, WriteError,
+        pen::{Pen, Stopped},
+        scan::ScanErrorKind,
+    },
+    record::{Fault, LeafEntry, Limits, Payload, Record, RecordScanner},
     time::Clock,
 };
 use embedded_io::{ErrorType, SeekFrom, Write};
@@ -181,28 +185,23 @@ impl Check {
     }
 
     /// Writes the payload, checked. A fault ends the writing with some error.
-    pub(super) fn pass<P: Payload + ?Sized, W: Write>(
+    pub(super) fn pass<P: Payload + ?Sized>(
         &mut self,
         payload: &P,
-        json: &mut LineWriter<'_, W>,
-    ) -> Result<(), WriteError<W::Error>> {
-        self.before = position(json);
-        json.begin_raw()?;
-        let mut checked = JsonWriter::new(Checked {
-            check: self,
-            json: &mut *json,
-        });
+        pen: &mut Pen<'_>,
+    ) -> Result<(), WriteError<Stopped>> {
+        self.before = pen.written();
+        let mut checked = JsonWriter::new(Checked { check: self, pen });
         let written = payload
             .write_to(&mut checked)
-            .and_then(|()| checked.finish().map(|_| ()));
+            .and_then(|()| checked.flush_scratch());
         if written.is_ok() && self.fault.is_none() {
             self.fault = self.conclude().err();
         }
-        if self.fault.is_some() {
-            return Err(WriteError::WriteZero);
+        match self.fault {
+            Some(_) => Err(WriteError::WriteZero),
+            None => written,
         }
-        written?;
-        json.end_raw()
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), Fault> {
@@ -253,31 +252,28 @@ impl Check {
 }
 
 /// Where a payload is written: checked, and on to the record's writer.
-struct Checked<'c, 'j, 'w, W> {
+struct Checked<'c, 'p, 'q> {
     check: &'c mut Check,
-    json: &'j mut LineWriter<'w, W>,
+    pen: &'p mut Pen<'q>,
 }
 
-impl<W: Write> ErrorType for Checked<'_, '_, '_, W> {
-    type Error = W::Error;
+impl ErrorType for Checked<'_, '_, '_> {
+    type Error = Stopped;
 }
 
-impl<W: Write> Write for Checked<'_, '_, '_, W> {
-    fn write(&mut self, buf: &[u8]) -> Result<usize, W::Error> {
+impl Write for Checked<'_, '_, '_> {
+    fn write(&mut self, buf: &[u8]) -> Result<usize, Stopped> {
         if self.check.fault.is_none() {
             self.check.fault = self.check.take(buf).err();
         }
         if self.check.fault.is_some() {
             return Ok(0);
         }
-        match self.json.raw_piece(buf) {
-            Ok(()) => Ok(buf.len()),
-            Err(WriteError::Io(error)) => Err(error),
-            Err(_) => Ok(0),
-        }
+        self.pen.put(buf)?;
+        Ok(buf.len())
     }
 
-    fn flush(&mut self) -> Result<(), W::Error> {
+    fn flush(&mut self) -> Result<(), Stopped> {
         Ok(())
     }
 }

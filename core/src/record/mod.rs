@@ -14,7 +14,6 @@ pub use compaction::CompactionEntry;
 pub use header::{FORMAT_VERSION, Header, WRITER};
 pub use key::Member;
 pub use leaf::LeafEntry;
-pub(crate) use line::{LineWriter, position};
 pub use message::{MessageEntry, Payload, Verbatim};
 pub use scan::{RecordError, RecordScanner};
 pub use unknown::StoredEntry;
