@@ -3,7 +3,8 @@
 //! Our ids are `msg-N`, `cmp-N` and `leaf-N`, with N from one counter per session. Foreign ids are
 //! opaque: any UTF-8 string of up to [`MAX_ID_LEN`] bytes.
 
-use core::fmt::{self, Write as _};
+use crate::bytes::digits;
+use core::fmt;
 use heapless::String;
 
 /// The longest id, in bytes, that is kept and compared. A UUID has 36.
@@ -24,10 +25,15 @@ impl EntryId {
     /// The id that a session gives to its own entry number `n`, e.g. `msg-7`.
     #[must_use]
     pub fn own(kind: IdKind, n: u64) -> Self {
-        let mut text = String::new();
-        // A prefix and 20 digits always fit, so this cannot fail.
-        let _ = write!(text, "{}{n}", kind.prefix());
-        Self(text)
+        let mut id = Self(String::new());
+        // A prefix and 20 digits always fit, so this cannot fail. Without `core::fmt`, which firmware may not link.
+        let mut buf = [0; 20];
+        for text in [kind.prefix().as_bytes(), digits(n, &mut buf)] {
+            for byte in text {
+                let _ = id.0.push(char::from(byte & 0x7f));
+            }
+        }
+        id
     }
 
     /// The id's text.
@@ -43,11 +49,13 @@ impl EntryId {
     #[must_use]
     pub fn number(&self) -> Option<u64> {
         let (_, digits) = self.as_str().split_once('-')?;
-        // `u64::from_str` would also take a leading `+`.
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        if digits.is_empty() {
             return None;
         }
-        digits.parse().ok()
+        digits.bytes().try_fold(0u64, |value, byte| {
+            let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+            value.checked_mul(10)?.checked_add(u64::from(digit))
+        })
     }
 }
 

@@ -255,7 +255,7 @@ impl Put<'_> {
     fn bytes(&mut self, bytes: &[u8]) {
         if let Some((place, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len())
         {
-            place.copy_from_slice(bytes);
+            crate::bytes::copy(place, bytes);
             self.0 = rest;
         }
     }

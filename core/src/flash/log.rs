@@ -7,6 +7,7 @@ use super::{
     mount::End,
     view::View,
 };
+use crate::bytes::find;
 use embedded_storage::nor_flash::ReadNorFlash;
 
 /// What happens when no block is free.
@@ -168,7 +169,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
         let mut view = View::open(device, window, whole, tail, copy)?;
         if view.low > view.session && view.base == view.len && !self.starts {
             // All that has been programmed of what is left is a part of the record whose end is to be programmed.
-            let end = memchr::memchr(b'\n', self.payload());
+            let end = find(b'\n', self.payload());
             let rest = end.map_or(self.fill, |end| end.saturating_add(1));
             view.base = view.base.saturating_add(rest as u64);
         }

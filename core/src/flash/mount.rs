@@ -4,6 +4,7 @@ use super::{
     device::{Device, Frame, Slot, Window},
     layout::{BlockHeader, Content},
 };
+use crate::bytes::find_last;
 use embedded_storage::nor_flash::ReadNorFlash;
 
 /// Where a session ends.
@@ -104,7 +105,7 @@ impl<F: ReadNorFlash> Device<F> {
             let counts = limit.saturating_sub(frame.offset).min(u64::from(frame.len));
             let payload = window.payload(&frame);
             let payload = payload.get(..counts as usize).unwrap_or(&[]);
-            if let Some(index) = memchr::memrchr(b'\n', payload) {
+            if let Some(index) = find_last(b'\n', payload) {
                 let end = frame.offset.saturating_add(index as u64);
                 scan.end = Some(end.saturating_add(1));
             }

@@ -18,7 +18,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
             let pending = self.payload().get(skip..).unwrap_or(&[]);
             let count = pending.len().min(out.len());
             if let (Some(out), Some(pending)) = (out.get_mut(..count), pending.get(..count)) {
-                out.copy_from_slice(pending);
+                crate::bytes::copy(out, pending);
             }
             return Ok(count);
         }

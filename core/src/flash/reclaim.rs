@@ -11,6 +11,7 @@ use super::{
     layout::{Content, FRAME_HEADER, FrameHeader, MAX_FRAME},
     view::View,
 };
+use crate::bytes::find;
 use crate::crc::Crc32;
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
@@ -130,11 +131,11 @@ impl HeaderLine {
         let len = loop {
             let count = source.read(device, window, at, &mut bytes)?;
             let read = bytes.get(..count).unwrap_or(&[]);
-            if let Some(end) = memchr::memchr(b'\n', read) {
+            if let Some(end) = find(b'\n', read) {
                 break at.saturating_add(end as u64).saturating_add(1);
             }
             at = at.saturating_add(count as u64);
-            if count == 0 || at > u64::from(most) || memchr::memchr(0, read).is_some() {
+            if count == 0 || at > u64::from(most) || find(0, read).is_some() {
                 return Ok(None);
             }
         };

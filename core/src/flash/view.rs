@@ -11,6 +11,7 @@ use super::{
     device::{Device, Frame, Walk, Window},
     layout::{BlockHeader, Content},
 };
+use crate::bytes::{copy, find};
 use embedded_storage::nor_flash::ReadNorFlash;
 
 /// Frames of the present block that are remembered.
@@ -116,7 +117,7 @@ impl View {
                 if frame.first {
                     return Ok(frame.offset);
                 }
-                if let Some(index) = memchr::memchr(b'\n', window.payload(&frame)) {
+                if let Some(index) = find(b'\n', window.payload(&frame)) {
                     let after = frame.offset.saturating_add(index as u64).saturating_add(1);
                     if after <= limit {
                         return Ok(after);
@@ -371,14 +372,6 @@ fn lost(out: &mut [u8], at: u64, to: u64) -> usize {
     let count = count.min(out.len());
     if let Some(out) = out.get_mut(..count) {
         out.fill(0);
-    }
-    count
-}
-
-fn copy(out: &mut [u8], from: &[u8]) -> usize {
-    let count = out.len().min(from.len());
-    if let (Some(out), Some(from)) = (out.get_mut(..count), from.get(..count)) {
-        out.copy_from_slice(from);
     }
     count
 }

@@ -6,6 +6,7 @@ use super::{
     reclaim::CopyPlan,
     view::View,
 };
+use crate::bytes::find;
 use crate::journal::Storage;
 use embedded_io::Write;
 use embedded_storage::nor_flash::NorFlash;
@@ -94,6 +95,7 @@ impl<F: NorFlash> FlashLog<F> {
     }
 
     /// Erases the next block's place and gives it its header.
+    #[inline(never)]
     fn open_block(&mut self) -> Outcome<Opened, F> {
         let seq = self.next;
         // What is not durable may be gone back upon; but never behind a block that has moved the tail.
@@ -190,7 +192,7 @@ impl<F: NorFlash> Write for FlashLog<F> {
         let room = self.frame_room().saturating_sub(self.fill);
         let bytes = buf.get(..room).unwrap_or(buf);
         if let Some(left) = self.header_left {
-            let line = memchr::memchr(b'\n', bytes).map(|end| end.saturating_add(1));
+            let line = find(b'\n', bytes).map(|end| end.saturating_add(1));
             let taken = line.unwrap_or(bytes.len()) as u64;
             let left = u64::from(left).checked_sub(taken);
             let left = left.ok_or(Error::HeaderTooLong)?;
@@ -200,9 +202,9 @@ impl<F: NorFlash> Write for FlashLog<F> {
             };
         }
         let start = self.fill.saturating_add(FRAME_HEADER as usize);
-        let end = start.saturating_add(bytes.len());
-        if let Some(place) = self.frame.get_mut(start..end) {
-            place.copy_from_slice(bytes);
+        let place = self.frame.get_mut(start..).unwrap_or(&mut []);
+        if let Some(place) = place.get_mut(..bytes.len()) {
+            crate::bytes::copy(place, bytes);
         }
         self.fill = self.fill.saturating_add(bytes.len());
         Ok(bytes.len())

@@ -235,7 +235,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             message: payload,
         };
         let mut check = write::Check::new(&mut self.scanner, self.options.limits);
-        let written = entry.encode_with(&mut self.storage, |json| check.pass(payload, json));
+        let written = entry.encode_with(&mut self.storage, &mut |pen| check.pass(payload, pen));
         let len = match (written, check.fault()) {
             (Ok(len), _) => len,
             (Err(_), Some(fault)) => {

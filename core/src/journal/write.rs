@@ -3,10 +3,12 @@
 use super::{Journal, JournalError, Storage};
 use crate::{
     id::{EntryId, IdKind, Sequence},
-    json::{JsonWriter, WriteError, scan::ScanErrorKind},
-    record::{
-        Fault, IdForm, LeafEntry, Limits, LineWriter, Payload, RecordScanner, Totals, position,
+    json::{
+        JsonWriter, WriteError,
+        pen::{Pen, Stopped},
+        scan::ScanErrorKind,
     },
+    record::{Fault, IdForm, LeafEntry, Limits, Payload, RecordScanner, Totals},
     time::Clock,
 };
 use embedded_io::{ErrorType, SeekFrom, Write};
@@ -185,28 +187,23 @@ impl<'s, I: IdForm> Check<'s, I> {
     }
 
     /// Writes the payload, checked. A fault ends the writing with some error.
-    pub(super) fn pass<P: Payload + ?Sized, W: Write>(
+    pub(super) fn pass<P: Payload + ?Sized>(
         &mut self,
         payload: &P,
-        json: &mut LineWriter<'_, W>,
-    ) -> Result<(), WriteError<W::Error>> {
-        self.before = position(json);
-        json.begin_raw()?;
-        let mut checked = JsonWriter::new(Checked {
-            check: self,
-            json: &mut *json,
-        });
+        pen: &mut Pen<'_>,
+    ) -> Result<(), WriteError<Stopped>> {
+        self.before = pen.written();
+        let mut checked = JsonWriter::new(Checked { check: self, pen });
         let written = payload
             .write_to(&mut checked)
-            .and_then(|()| checked.finish().map(|_| ()));
+            .and_then(|()| checked.flush_scratch());
         if written.is_ok() && self.fault.is_none() {
             self.fault = self.conclude().err();
         }
-        if self.fault.is_some() {
-            return Err(WriteError::WriteZero);
+        match self.fault {
+            Some(_) => Err(WriteError::WriteZero),
+            None => written,
         }
-        written?;
-        json.end_raw()
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), Fault> {
@@ -252,31 +249,28 @@ impl<'s, I: IdForm> Check<'s, I> {
 }
 
 /// Where a payload is written: checked, and on to the record's writer.
-struct Checked<'c, 's, 'j, 'w, W, I> {
+struct Checked<'c, 's, 'p, 'q, I> {
     check: &'c mut Check<'s, I>,
-    json: &'j mut LineWriter<'w, W>,
+    pen: &'p mut Pen<'q>,
 }
 
-impl<W: Write, I> ErrorType for Checked<'_, '_, '_, '_, W, I> {
-    type Error = W::Error;
+impl<I> ErrorType for Checked<'_, '_, '_, '_, I> {
+    type Error = Stopped;
 }
 
-impl<W: Write, I: IdForm> Write for Checked<'_, '_, '_, '_, W, I> {
-    fn write(&mut self, buf: &[u8]) -> Result<usize, W::Error> {
+impl<I: IdForm> Write for Checked<'_, '_, '_, '_, I> {
+    fn write(&mut self, buf: &[u8]) -> Result<usize, Stopped> {
         if self.check.fault.is_none() {
             self.check.fault = self.check.take(buf).err();
         }
         if self.check.fault.is_some() {
             return Ok(0);
         }
-        match self.json.raw_piece(buf) {
-            Ok(()) => Ok(buf.len()),
-            Err(WriteError::Io(error)) => Err(error),
-            Err(_) => Ok(0),
-        }
+        self.pen.put(buf)?;
+        Ok(buf.len())
     }
 
-    fn flush(&mut self) -> Result<(), W::Error> {
+    fn flush(&mut self) -> Result<(), Stopped> {
         Ok(())
     }
 }
