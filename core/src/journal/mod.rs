@@ -13,6 +13,7 @@ mod write;
 
 pub use error::{JournalError, PlanError};
 pub use resume::Resumed;
+use resume::read_id;
 pub use storage::Storage;
 
 use crate::{
@@ -301,21 +302,18 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         if self.books.messages == 0 {
             return Err(NoCut::NothingToCompact.into());
         }
-        let mut messages = Window::<N>::default();
-        let mut summary = false;
-        let (scanner, limits) = (&mut self.scanner, self.options.limits);
-        let mut context = Reverse::closed(&mut self.storage, &mut *window, scanner, limits);
-        Self::open_context(&mut context, &self.beginning, self.books.tip, &self.foreign)?;
-        while let Some(item) = context.next()? {
-            if item.summary {
-                summary = true;
-            } else {
-                messages.push(&context.record().message, item.extent.start);
-            }
-        }
-        let cut = messages.cut(keep, summary)?;
+        let cut = self.choose_cut(keep, window)?;
         let scanner = &mut self.scanner;
-        let first_kept = resume::name_of(&mut self.storage, window, scanner, limits, cut.start)?;
+        let first_kept = read_id(
+            &mut self.storage,
+            window,
+            scanner,
+            self.options.limits,
+            cut.start,
+        )?;
+        if let Some(at) = self.shadow(window, &first_kept, cut.start)? {
+            return Err(PlanError::FirstKeptShadowed(at));
+        }
         Ok(Plan {
             reason,
             cut,
@@ -323,6 +321,23 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             tokens_before: self.books.context_tokens(),
             at: self.changes,
         })
+    }
+
+    #[inline(never)]
+    fn choose_cut(&mut self, keep: Keep, window: &mut [u8]) -> Result<Cut, PlanError<S::Error>> {
+        let mut messages = Window::<N>::default();
+        let mut summary = false;
+        self.read_context(window, &mut |context| {
+            while let Some(item) = context.next()? {
+                if item.summary {
+                    summary = true;
+                } else {
+                    messages.push(&context.record().message, item.extent.start);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(messages.cut(keep, summary)?)
     }
 
     /// Commits a compaction: writes the marker and a leaf in one go, and makes them durable (but for
@@ -412,7 +427,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         // What a failure to read leaves is as little as there is.
         self.books.sequence = log.sequence;
         let from = I::of(target.as_str().as_bytes());
-        self.read_books(window, from.as_ref(), |_| ())?;
+        self.read_books(window, from.as_ref(), &mut |_| ())?;
         if self.books.tip == Tip::Nothing {
             return Err(JournalError::NoSuchEntry);
         }
@@ -427,27 +442,30 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         &'b mut self,
         window: &'b mut [u8],
     ) -> Result<ContextOf<'b, S, I>, ReplayError<S::Error>> {
+        let from = self.tip_form();
         let (scanner, limits) = (&mut self.scanner, self.options.limits);
         let mut replay = Reverse::closed(&mut self.storage, window, scanner, limits);
-        Self::open_context(&mut replay, &self.beginning, self.books.tip, &self.foreign)?;
+        resume::open(&mut replay, known(&self.beginning), None, from.as_ref())?;
         Ok(replay)
     }
 
-    fn open_context(
-        replay: &mut ContextOf<'_, S, I>,
-        beginning: &Beginning<I>,
-        tip: Tip,
-        foreign: &EntryId,
+    /// Lends the context, newest first.
+    fn read_context(
+        &mut self,
+        window: &mut [u8],
+        read: resume::Reading<'_, S, I>,
     ) -> Result<(), ReplayError<S::Error>> {
-        match beginning.prefix_end.is_some() {
-            true => replay.open_after(beginning.clone())?,
-            false => replay.open(None)?,
-        }
-        // Where storage cannot be cut, an entry that was given up may stand behind.
-        if let Some(tip) = named(tip, foreign).and_then(|id| I::of(id.as_str().as_bytes())) {
-            replay.from(&tip);
-        }
-        Ok(())
+        let from = self.tip_form();
+        let beginning = known(&self.beginning);
+        let limits = self.options.limits;
+        let (storage, scanner) = (&mut self.storage, &mut self.scanner);
+        let start = (beginning, None, from.as_ref());
+        resume::replay(storage, window, scanner, limits, start, read)
+    }
+
+    /// The tip's id: where storage cannot be cut, an entry that was given up may stand behind it.
+    fn tip_form(&self) -> Option<I> {
+        self.tip().and_then(|id| I::of(id.as_str().as_bytes()))
     }
 
     /// The lowest offset that [`Journal::open`] reads to resume, the header aside: where the live context begins, or
@@ -457,13 +475,14 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     ///
     /// Costs as much as a resume.
     pub fn keep_from(&mut self, window: &mut [u8]) -> Result<u64, ReplayError<S::Error>> {
-        let (scanner, limits) = (&mut self.scanner, self.options.limits);
-        let mut context = Reverse::closed(&mut self.storage, window, scanner, limits);
-        Self::open_context(&mut context, &self.beginning, self.books.tip, &self.foreign)?;
-        while context.next()?.is_some() {}
-        context.tally()?;
-        let lowest = context.lowest();
-        Ok(lowest.min(self.end))
+        let mut lowest = self.end;
+        self.read_context(window, &mut |context| {
+            while context.next()?.is_some() {}
+            context.tally()?;
+            lowest = lowest.min(context.lowest());
+            Ok(())
+        })?;
+        Ok(lowest)
     }
 
     /// The tip: what the next message follows, and where a fork of this session would begin.
@@ -525,6 +544,11 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
 
 /// The context of a journal with storage `S`.
 pub type ContextOf<'b, S, I = EntryId> = Reverse<'b, &'b mut S, &'b mut RecordScanner<I>>;
+
+/// The beginning, if all is known of it.
+fn known<I>(beginning: &Beginning<I>) -> Option<&Beginning<I>> {
+    Some(beginning).filter(|beginning| beginning.prefix_end.is_some())
+}
 
 /// The tip's name.
 fn named(tip: Tip, foreign: &EntryId) -> Option<EntryId> {

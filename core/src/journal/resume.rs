@@ -1,7 +1,7 @@
 //! Opening a log again: from its bytes to the state that its writer had.
 
 use super::{
-    Journal, JournalError, Options, PlanError, Storage,
+    ContextOf, Journal, JournalError, Options, Storage,
     books::{Books, Tip},
     write::Tail,
 };
@@ -9,10 +9,10 @@ use crate::{
     compaction::estimate_tokens,
     id::EntryId,
     record::{FORMAT_VERSION, IdForm, Limits, Record, RecordScanner, Role},
-    replay::{Backward, Item, Notes, ReplayError, Reverse},
+    replay::{Beginning, Item, Notes, ReplayError, Reverse},
     time::Clock,
 };
-use embedded_io::{Read, Seek, SeekFrom};
+use embedded_io::{ErrorType, Read, Seek, SeekFrom};
 
 /// What was found when a log was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,10 +47,10 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         clock: C,
         options: Options,
         window: &mut [u8],
-        context: impl FnMut(Option<(Item, &Record)>),
+        mut context: impl FnMut(Option<(Item, &Record)>),
     ) -> Result<(Self, Resumed), JournalError<S::Error>> {
         let mut journal = Self::blank(storage, clock, options);
-        let resumed = journal.load(window, context)?;
+        let resumed = journal.load(window, &mut context)?;
         Ok((journal, resumed))
     }
 }
@@ -67,7 +67,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     ) -> Result<(&'p mut Self, Resumed), JournalError<S::Error>> {
         Self::settle(place, storage, clock, options);
         let loaded = match place {
-            Some(journal) => journal.load(window, |_| ()),
+            Some(journal) => journal.load(window, &mut |_| ()),
             None => Err(JournalError::Empty),
         };
         Self::settled(place, loaded)
@@ -78,7 +78,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     fn load(
         &mut self,
         window: &mut [u8],
-        context: impl FnMut(Option<(Item, &Record<I>)>),
+        context: Telling<'_, I>,
     ) -> Result<Resumed, JournalError<S::Error>> {
         let length = self.storage.seek(SeekFrom::End(0))?;
         if length == 0 {
@@ -116,12 +116,12 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         &mut self,
         window: &mut [u8],
         from: Option<&I>,
-        mut context: impl FnMut(Option<(Item, &Record<I>)>),
+        context: Telling<'_, I>,
     ) -> Result<Notes, JournalError<S::Error>> {
         let mut look = Some(LOOK);
         loop {
             context(None);
-            if let Some(read) = self.read_after(look, window, from, &mut context)? {
+            if let Some(read) = self.read_after(look, window, from, context)? {
                 if let Some(start) = read.tip {
                     self.name_tip(start, read.followed, window)?;
                 }
@@ -138,56 +138,26 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         look: Option<u8>,
         window: &mut [u8],
         from: Option<&I>,
-        context: &mut impl FnMut(Option<(Item, &Record<I>)>),
+        context: Telling<'_, I>,
     ) -> Result<Option<ReadBack>, ReplayError<S::Error>> {
-        let limits = self.options.limits;
-        let mut replay = Reverse::closed(&mut self.storage, window, &mut self.scanner, limits);
-        replay.open(look)?;
-        if let Some(id) = from {
-            replay.from(id);
-        }
         let books = &mut self.books;
         *books = Books::default();
-        while let Some(item) = replay.next()? {
-            let record = replay.record();
-            context(Some((item, record)));
-            if item.summary {
-                books.summary_tokens = Some(estimate_tokens(record.summary_len));
-                continue;
-            }
-            let message = &record.message;
-            let tokens = estimate_tokens(message.text_len);
-            if message.role == Role::Assistant
-                && books.reported.is_none()
-                && replay.after_compaction()
-                && let Some(usage) = &message.usage
-            {
-                books.reported = Some((usage.total_tokens(), books.message_tokens));
-            }
-            books.messages = books.messages.saturating_add(1);
-            books.message_tokens = books.message_tokens.saturating_add(tokens);
-        }
-        let tally = replay.tally()?;
-        books.branch = tally.branch;
-        books.spent = tally.spent();
-        books.spent.turns = 0;
-        books.watermark = tally.watermark();
-        books.sequence = tally.sequence;
-        let notes = *replay.notes();
-        books.leaves = replay.head().ours || notes.leaves > 0;
-        let named = replay.tip_id().is_some();
-        books.unmarked = named && !replay.tip_is_marked();
-        let tip = replay.tip().filter(|_| named).map(|tip| tip.start);
-        let followed = replay.tip_is_followed();
-        if !replay.prefix_holds()? {
-            return Ok(None);
-        }
-        self.beginning = replay.beginning().clone();
-        Ok(Some(ReadBack {
-            notes,
-            tip,
-            followed,
-        }))
+        let beginning = &mut self.beginning;
+        let mut read = None;
+        let start = (None, look, from);
+        replay(
+            &mut self.storage,
+            window,
+            &mut self.scanner,
+            self.options.limits,
+            start,
+            &mut |replay| {
+                read = books.read_back(replay, context)?;
+                beginning.clone_from(replay.beginning());
+                Ok(())
+            },
+        )?;
+        Ok(read)
     }
 
     /// Takes over the name of the tip, and sees whether it is this one's alone.
@@ -199,16 +169,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     ) -> Result<(), JournalError<S::Error>> {
         let limits = self.options.limits;
         let id = read_id(&mut self.storage, window, &mut self.scanner, limits, start)?;
-        if followed
-            && let Some(at) = shadow(
-                &mut self.storage,
-                window,
-                &mut self.scanner,
-                limits,
-                &id,
-                start,
-            )?
-        {
+        if followed && let Some(at) = self.shadow(window, &id, start)? {
             return Err(JournalError::TipShadowed(at));
         }
         self.books.tip = Tip::of(&id);
@@ -217,6 +178,117 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         }
         Ok(())
     }
+
+    /// Where a node after offset `start` bears the id of the one there, so that a reader takes it for that (F12, F13, F17).
+    #[inline(never)]
+    pub(super) fn shadow(
+        &mut self,
+        window: &mut [u8],
+        id: &EntryId,
+        start: u64,
+    ) -> Result<Option<u64>, ReplayError<S::Error>> {
+        let id = I::of(id.as_str().as_bytes());
+        let mut at = None;
+        replay(
+            &mut self.storage,
+            window,
+            &mut self.scanner,
+            self.options.limits,
+            (Some(&self.beginning), None, id.as_ref()),
+            &mut |replay| {
+                at = replay.first_link()?;
+                Ok(())
+            },
+        )?;
+        Ok(at.filter(|at| *at > start))
+    }
+}
+
+impl Books {
+    /// Takes in the context and the sums. `None` when what is not known of the beginning would have had to be known.
+    fn read_back<R: Read + Seek, I: IdForm>(
+        &mut self,
+        replay: &mut Reverse<'_, R, &mut RecordScanner<I>>,
+        context: Telling<'_, I>,
+    ) -> Result<Option<ReadBack>, ReplayError<R::Error>> {
+        while let Some(item) = replay.next()? {
+            let record = replay.record();
+            context(Some((item, record)));
+            if item.summary {
+                self.summary_tokens = Some(estimate_tokens(record.summary_len));
+                continue;
+            }
+            let message = &record.message;
+            let tokens = estimate_tokens(message.text_len);
+            if message.role == Role::Assistant
+                && self.reported.is_none()
+                && replay.after_compaction()
+                && let Some(usage) = &message.usage
+            {
+                self.reported = Some((usage.total_tokens(), self.message_tokens));
+            }
+            self.messages = self.messages.saturating_add(1);
+            self.message_tokens = self.message_tokens.saturating_add(tokens);
+        }
+        let tally = replay.tally()?;
+        self.branch.clone_from(&tally.branch);
+        self.spent = tally.spent();
+        self.spent.turns = 0;
+        self.watermark = tally.watermark();
+        self.sequence = tally.sequence;
+        let notes = *replay.notes();
+        self.leaves = replay.head().ours || notes.leaves > 0;
+        let named = replay.tip_id().is_some();
+        self.unmarked = named && !replay.tip_is_marked();
+        let tip = replay.tip().filter(|_| named).map(|tip| tip.start);
+        let followed = replay.tip_is_followed();
+        let read = ReadBack {
+            notes,
+            tip,
+            followed,
+        };
+        Ok(replay.prefix_holds()?.then_some(read))
+    }
+}
+
+/// Is told of the context's entries.
+type Telling<'t, I> = &'t mut dyn FnMut(Option<(Item, &Record<I>)>);
+
+/// What is done with a replay that has been opened.
+pub(super) type Reading<'t, S, I> =
+    &'t mut dyn FnMut(&mut ContextOf<'_, S, I>) -> Result<(), ReplayError<<S as ErrorType>::Error>>;
+
+/// Where a replay starts: after a beginning that is known, or after a look at so many nodes of it; from a node with this id.
+type Start<'s, I> = (Option<&'s Beginning<I>>, Option<u8>, Option<&'s I>);
+
+/// The one place where a replay is made.
+#[inline(never)]
+pub(super) fn replay<S: Storage, I: IdForm>(
+    storage: &mut S,
+    window: &mut [u8],
+    scanner: &mut RecordScanner<I>,
+    limits: Limits,
+    (beginning, look, from): Start<'_, I>,
+    read: Reading<'_, S, I>,
+) -> Result<(), ReplayError<S::Error>> {
+    let mut replay = Reverse::closed(storage, window, scanner, limits);
+    open(&mut replay, beginning, look, from)?;
+    read(&mut replay)
+}
+
+/// Opens a replay.
+#[inline(always)]
+pub(super) fn open<S: Storage, I: IdForm>(
+    replay: &mut ContextOf<'_, S, I>,
+    beginning: Option<&Beginning<I>>,
+    look: Option<u8>,
+    from: Option<&I>,
+) -> Result<(), ReplayError<S::Error>> {
+    replay.open(beginning, look)?;
+    if let Some(id) = from {
+        replay.from(id);
+    }
+    Ok(())
 }
 
 /// What was met on the way back.
@@ -233,7 +305,8 @@ struct ReadBack {
 const LOOK: u8 = 2;
 
 /// The id of the record at offset `start`, which has one.
-fn read_id<R: Read + Seek, I: IdForm>(
+#[inline(never)]
+pub(super) fn read_id<R: Read + Seek, I: IdForm>(
     source: &mut R,
     window: &mut [u8],
     scanner: &mut RecordScanner<I>,
@@ -250,40 +323,5 @@ fn read_id<R: Read + Seek, I: IdForm>(
             Ok(None) if !chunk.is_empty() => {}
             _ => return Err(ReplayError::Changed),
         }
-    }
-}
-
-/// Where a node after offset `start` bears the id of the one there, so that a reader takes it for that (F12, F13, F17).
-fn shadow<R: Read + Seek, I: IdForm>(
-    source: &mut R,
-    window: &mut [u8],
-    scanner: &mut RecordScanner<I>,
-    limits: Limits,
-    id: &EntryId,
-    start: u64,
-) -> Result<Option<u64>, ReplayError<R::Error>> {
-    let Some(id) = I::of(id.as_str().as_bytes()) else {
-        return Ok(None);
-    };
-    let mut back = Backward::closed(source, window, scanner, limits);
-    back.open_at_end()?;
-    let found = back.find_node(&id);
-    let at = back.extent().start;
-    back.check()?;
-    Ok((found && at > start).then_some(at))
-}
-
-/// The id of the first kept entry, which lies at offset `start`: a reader finds that entry by it.
-pub(super) fn name_of<R: Read + Seek, I: IdForm>(
-    source: &mut R,
-    window: &mut [u8],
-    scanner: &mut RecordScanner<I>,
-    limits: Limits,
-    start: u64,
-) -> Result<EntryId, PlanError<R::Error>> {
-    let id = read_id(source, window, scanner, limits, start)?;
-    match shadow(source, window, scanner, limits, &id, start)? {
-        Some(at) => Err(PlanError::FirstKeptShadowed(at)),
-        None => Ok(id),
     }
 }

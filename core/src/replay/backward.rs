@@ -23,7 +23,7 @@ pub(super) struct Mark {
 
 impl Mark {
     /// The record.
-    pub(crate) fn extent(&self) -> Extent {
+    pub(super) fn extent(&self) -> Extent {
         self.record
     }
 }
@@ -83,7 +83,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
     /// To be opened: a step of its own, which may fail, so that this large thing is built where it stays and not
     /// copied out of a result.
     #[inline(always)]
-    pub(crate) fn closed(source: R, window: &'b mut [u8], scanner: W, limits: Limits) -> Self {
+    pub(super) fn closed(source: R, window: &'b mut [u8], scanner: W, limits: Limits) -> Self {
         Backward {
             source,
             window: Window::new(window),
@@ -114,7 +114,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
     }
 
     /// Stands at the storage's end.
-    pub(crate) fn open_at_end(&mut self) -> Result<(), ReplayError<R::Error>> {
+    pub(super) fn open_at_end(&mut self) -> Result<(), ReplayError<R::Error>> {
         let end = self.source.seek(SeekFrom::End(0))?;
         self.open(end)
     }
@@ -124,7 +124,8 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
     pub(super) fn read_beginning(
         &mut self,
         look: Option<u8>,
-    ) -> Result<Beginning<W::Id>, ReplayError<R::Error>> {
+        beginning: &mut Beginning<W::Id>,
+    ) -> Result<(), ReplayError<R::Error>> {
         self.window.check()?;
         let part = match look {
             Some(_) => HEAD_WINDOW,
@@ -132,10 +133,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         };
         let mut ahead = Ahead::new(part);
         self.framer.start_over(0, 1);
-        let mut beginning = Beginning {
-            head: Head::default(),
-            prefix_end: None,
-        };
+        *beginning = Beginning::default();
         let mut nodes = 0u8;
         let (source, window) = (&mut self.source, &mut self.window);
         while let Some(signal) = ahead.next(source, window, &mut self.framer)? {
@@ -155,15 +153,15 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
                 break;
             }
             if beginning.prefix_end.is_some() || look.is_some_and(|look| nodes >= look) {
-                return Ok(beginning);
+                return Ok(());
             }
         }
         beginning.prefix_end = Some(u64::MAX);
-        Ok(beginning)
+        Ok(())
     }
 
     /// Whether all that was told is so: a failure ends the reading as the beginning does.
-    pub(crate) fn check(&mut self) -> Result<(), ReplayError<R::Error>> {
+    pub(super) fn check(&mut self) -> Result<(), ReplayError<R::Error>> {
         match self.failed.take() {
             Some(error) => Err(error),
             None => Ok(()),
@@ -183,7 +181,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
     }
 
     /// Where it lies.
-    pub(crate) fn extent(&self) -> Extent {
+    pub(super) fn extent(&self) -> Extent {
         self.present.record
     }
 
@@ -254,17 +252,6 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
                 return Before::Nothing;
             }
             self.load_line();
-        }
-    }
-
-    /// Goes back to the nearest node with this id.
-    pub(crate) fn find_node(&mut self, id: &W::Id) -> bool {
-        loop {
-            match self.prev() {
-                Before::Record if self.record().is_node_named(id) => return true,
-                Before::Nothing => return false,
-                _ => {}
-            }
         }
     }
 

@@ -162,7 +162,7 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
         limits: Limits,
     ) -> Result<Self, ReplayError<R::Error>> {
         let mut branch = Self::closed(source, window, RecordScanner::new(limits), limits);
-        branch.open(None)?;
+        branch.open(None, None)?;
         Ok(branch)
     }
 }
@@ -190,20 +190,18 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
         }
     }
 
-    /// Reads the beginning and stands at the end. Where a linear prefix ends is looked for among the first `look` nodes:
+    /// Reads the beginning, unless it is known, and stands at the end. Where a linear prefix ends is looked for among the first `look` nodes:
     /// if it is not found there, it is assumed to go on, and [`prefix_holds`](Self::prefix_holds) tells later whether
     /// that was right.
-    pub(super) fn open(&mut self, look: Option<u8>) -> Result<(), ReplayError<R::Error>> {
-        self.beginning = self.back.read_beginning(look)?;
-        self.back.open_at_end()
-    }
-
-    /// Stands at the end of a log whose beginning is known.
-    pub(super) fn open_after(
+    pub(super) fn open(
         &mut self,
-        beginning: Beginning<W::Id>,
+        beginning: Option<&Beginning<W::Id>>,
+        look: Option<u8>,
     ) -> Result<(), ReplayError<R::Error>> {
-        self.beginning = beginning;
+        match beginning {
+            Some(beginning) => self.beginning.clone_from(beginning),
+            None => self.back.read_beginning(look, &mut self.beginning)?,
+        }
         self.back.open_at_end()
     }
 

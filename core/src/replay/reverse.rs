@@ -57,7 +57,7 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
         limits: Limits,
     ) -> Result<Self, ReplayError<R::Error>> {
         let mut replay = Self::closed(source, window, RecordScanner::new(limits), limits);
-        replay.open(None)?;
+        replay.open(None, None)?;
         Ok(replay)
     }
 }
@@ -76,18 +76,19 @@ impl<'b, R: Read + Seek, W: Scanning> Reverse<'b, R, W> {
         }
     }
 
-    /// Reads the beginning, as [`Branch::open`], and stands at the tip.
-    pub(crate) fn open(&mut self, look: Option<u8>) -> Result<(), ReplayError<R::Error>> {
-        self.branch.open(look)
+    /// Reads the beginning, unless it is known, and stands at the tip, as [`Branch::open`].
+    pub(crate) fn open(
+        &mut self,
+        beginning: Option<&Beginning<W::Id>>,
+        look: Option<u8>,
+    ) -> Result<(), ReplayError<R::Error>> {
+        self.branch.open(beginning, look)
     }
 
-    /// Stands at the tip of a log whose beginning is known. If it is not known where a linear prefix ends,
-    /// [`prefix_holds`](Self::prefix_holds) has to be asked.
-    pub(crate) fn open_after(
-        &mut self,
-        beginning: Beginning<W::Id>,
-    ) -> Result<(), ReplayError<R::Error>> {
-        self.branch.open_after(beginning)
+    /// Where the branch's next node lies.
+    pub(crate) fn first_link(&mut self) -> Result<Option<u64>, ReplayError<R::Error>> {
+        let link = self.branch.next()?;
+        Ok(link.map(|link| link.extent.start))
     }
 
     /// Takes the nearest node with this id for the tip, whatever the file says. To be called first;
