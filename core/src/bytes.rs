@@ -16,7 +16,7 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
 pub(crate) use memchr::memchr as find;
 
 /// Index of the last such byte.
-#[cfg(all(feature = "fast", any(feature = "flash", test)))]
+#[cfg(feature = "fast")]
 pub(crate) use memchr::memrchr as find_last;
 
 /// Index of the first byte that is one of the two.
@@ -30,7 +30,7 @@ pub(crate) fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
 }
 
 /// Index of the last such byte.
-#[cfg(all(not(feature = "fast"), any(feature = "flash", test)))]
+#[cfg(not(feature = "fast"))]
 pub(crate) fn find_last(byte: u8, bytes: &[u8]) -> Option<usize> {
     bytes.iter().rposition(|found| *found == byte)
 }

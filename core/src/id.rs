@@ -48,15 +48,22 @@ impl EntryId {
     /// fit a `u64`.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
-        let (_, digits) = self.as_str().split_once('-')?;
-        if digits.is_empty() {
-            return None;
-        }
-        digits.bytes().try_fold(0u64, |value, byte| {
-            let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-            value.checked_mul(10)?.checked_add(u64::from(digit))
-        })
+        number_of(self.as_str().as_bytes())
     }
+}
+
+/// The decimal number after the first `-` of an id: [`EntryId::number`].
+pub(crate) fn number_of(id: &[u8]) -> Option<u64> {
+    let mut bytes = id.iter();
+    bytes.find(|byte| **byte == b'-')?;
+    if bytes.as_slice().is_empty() {
+        return None;
+    }
+    bytes.try_fold(0u64, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        let value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+        (digit < 10).then_some(value)
+    })
 }
 
 impl TryFrom<&str> for EntryId {

@@ -245,7 +245,7 @@ impl<W: Scanning> Framer<W> {
 
     /// Number of the line that the next byte stands on, from 1.
     pub fn line(&self) -> u64 {
-        self.line.saturating_add(u64::from(self.new_line))
+        self.line.wrapping_add(u64::from(self.new_line))
     }
 
     /// The bookkeeping of the record that was told last.
@@ -272,7 +272,7 @@ impl<W: Scanning> Framer<W> {
             (Signal::Torn, _) => Event::Torn {
                 extent: Extent {
                     start: self.counted_to,
-                    len: self.at.saturating_sub(self.counted_to),
+                    len: self.at.wrapping_sub(self.counted_to),
                 },
                 line: self.line,
             },
@@ -310,7 +310,7 @@ impl<W: Scanning> Framer<W> {
         let end = self.at;
         let signal = self.end_line(true);
         if self.at == end {
-            self.at = end.saturating_add(1);
+            self.at = end.wrapping_add(1);
             self.new_line = true;
         }
         signal
@@ -327,7 +327,7 @@ impl<W: Scanning> Framer<W> {
             self.begin_record(self.at);
         }
         if core::mem::take(&mut self.new_line) {
-            self.line = self.line.saturating_add(1);
+            self.line = self.line.wrapping_add(1);
             self.first_line &= self.blank;
             self.blank = true;
             self.begin_line();
@@ -380,7 +380,7 @@ impl<W: Scanning> Framer<W> {
                 matched,
                 spaced: false,
             } if RECORD_START.get(matched) == Some(&byte) && self.counts_when_fused() => {
-                let matched = matched.saturating_add(1);
+                let matched = matched.wrapping_add(1);
                 self.state = State::After {
                     matched,
                     spaced: false,
@@ -404,29 +404,29 @@ impl<W: Scanning> Framer<W> {
                 let matched = match_step(matched, byte);
                 self.state = State::Seek { matched };
                 if matched == RECORD_START.len() {
-                    let begun = RECORD_START.len().saturating_sub(1) as u64;
-                    self.begin_record(self.at.saturating_sub(begun));
+                    let begun = RECORD_START.len().wrapping_sub(1) as u64;
+                    self.begin_record(self.at.wrapping_sub(begun));
                     taken = 0;
                 }
             }
             State::Skip => taken = rest.len(),
         }
-        self.at = self.at.saturating_add(taken as u64);
+        self.at = self.at.wrapping_add(taken as u64);
         None
     }
 
     /// The candidate has failed: the line is damaged, and the search goes on two bytes before the one at which
     /// scanning stopped, since `{"` may have passed for the end of a torn string (F22).
     fn fail(&mut self, error: RecordError) {
-        self.damaged(error.fault, self.record_start.saturating_add(error.at));
-        let stopped = self.record_start.saturating_add(error.stopped);
-        let after_start = self.record_start.saturating_add(1).min(stopped);
+        self.damaged(error.fault, self.record_start.wrapping_add(error.at));
+        let stopped = self.record_start.wrapping_add(error.stopped);
+        let after_start = self.record_start.wrapping_add(1).min(stopped);
         self.at = stopped.saturating_sub(2).max(after_start);
         self.state = State::Seek { matched: 0 };
     }
 
     fn record_end(&self) -> u64 {
-        self.record_start.saturating_add(self.record().len)
+        self.record_start.wrapping_add(self.record().len)
     }
 
     fn damaged(&mut self, fault: Fault, at: u64) {
@@ -451,7 +451,7 @@ impl<W: Scanning> Framer<W> {
     fn count_record(&mut self) {
         self.counted_to = self.record_end();
         if self.damage.is_some() {
-            self.salvaged = self.salvaged.saturating_add(1);
+            self.salvaged = self.salvaged.wrapping_add(1);
             if self.salvaged >= MAX_SALVAGED {
                 self.restart = false;
                 self.state = State::Skip;
@@ -487,7 +487,7 @@ impl<W: Scanning> Framer<W> {
                 self.fail(error);
                 self.at = stopped_at;
                 if let Some(offset) = fused {
-                    self.begin_record(self.record_start.saturating_add(offset));
+                    self.begin_record(self.record_start.wrapping_add(offset));
                     return None;
                 }
             }
@@ -521,7 +521,7 @@ impl<W: Scanning> Framer<W> {
 /// falls back to at most that one.
 fn match_step(matched: usize, byte: u8) -> usize {
     if RECORD_START.get(matched) == Some(&byte) {
-        matched.saturating_add(1)
+        matched.wrapping_add(1)
     } else {
         usize::from(byte == b'{')
     }

@@ -4,7 +4,7 @@ use crate::{
     compaction::{Cut, estimate_tokens},
     id::{EntryId, IdKind, Sequence},
     record::{Record, Role, Totals},
-    usage::UsageTotals,
+    usage::{UsageTotals, add_to},
 };
 
 /// Whose name the tip bears: as a text it would take 128 bytes, and the books are held twice.
@@ -110,14 +110,14 @@ impl Books {
         self.tip = Tip::Own(IdKind::Message, n);
         self.unmarked = true;
         let tokens = estimate_tokens(message.text_len);
-        self.messages = self.messages.saturating_add(1);
-        self.message_tokens = self.message_tokens.saturating_add(tokens);
+        add_to(&mut self.messages, 1);
+        add_to(&mut self.message_tokens, tokens);
         if message.role == Role::Assistant
             && let Some(usage) = &message.usage
         {
             self.reported = Some((usage.total_tokens(), 0));
         } else if let Some((_, since)) = &mut self.reported {
-            *since = since.saturating_add(tokens);
+            add_to(since, tokens);
         }
     }
 

@@ -201,7 +201,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             prefix_end: Some(u64::MAX),
         };
         self.books.leaves = true;
-        self.end = len.saturating_add(1);
+        self.end = len.wrapping_add(1);
         self.acknowledge(true)
     }
 
@@ -249,7 +249,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         self.books.append(self.scanner.record(), n);
         self.books.sequence = sequence;
         self.changes = self.changes.wrapping_add(1);
-        self.end = start.saturating_add(len).saturating_add(1);
+        self.end = start.wrapping_add(len).wrapping_add(1);
         if self.options.durability == Durability::Entry {
             self.acknowledge(true)?;
         }
@@ -380,7 +380,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         let written = entry.encode(&mut self.storage);
         self.books.sequence = sequence;
         match written {
-            Ok(len) => self.end = self.end.saturating_add(len).saturating_add(1),
+            Ok(len) => self.end = self.end.wrapping_add(len).wrapping_add(1),
             Err(error) => return Err(self.roll_back(error.into())),
         }
         self.changes = self.changes.wrapping_add(1);

@@ -11,6 +11,7 @@ use crate::{
     record::{FORMAT_VERSION, IdForm, Limits, Record, RecordScanner, Role},
     replay::{Beginning, Item, Notes, ReplayError, Reverse},
     time::Clock,
+    usage::add_to,
 };
 use embedded_io::{ErrorType, Read, Seek, SeekFrom};
 
@@ -227,8 +228,8 @@ impl Books {
             {
                 self.reported = Some((usage.total_tokens(), self.message_tokens));
             }
-            self.messages = self.messages.saturating_add(1);
-            self.message_tokens = self.message_tokens.saturating_add(tokens);
+            add_to(&mut self.messages, 1);
+            add_to(&mut self.message_tokens, tokens);
         }
         let tally = replay.tally()?;
         self.branch.clone_from(&tally.branch);

@@ -76,7 +76,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         self.books.sequence = sequence;
         match written {
             Ok(len) => {
-                self.end = self.end.saturating_add(len).saturating_add(1);
+                self.end = self.end.wrapping_add(len).wrapping_add(1);
                 self.changes = self.changes.wrapping_add(1);
                 self.books.unmarked = false;
                 self.books.leaves = true;

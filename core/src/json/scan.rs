@@ -11,7 +11,7 @@ mod string;
 
 use super::{
     number::Number,
-    text::{Utf8Pieces, plain_run},
+    text::{HAS_BULK, Utf8Pieces, plain_run},
 };
 use scalar::Word;
 
@@ -402,7 +402,7 @@ impl Scanner {
         input.skip(1);
         if !self.in_object {
             self.state = State::Value;
-        } else if input.peek() == Some(b'"') {
+        } else if HAS_BULK && input.peek() == Some(b'"') {
             self.key(input, sink);
         } else {
             self.state = State::Key;

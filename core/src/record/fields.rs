@@ -7,12 +7,12 @@ mod sink;
 
 use super::{
     Fault, Kind, Record, Role, Span,
-    ids::{IdForm, number_of},
+    ids::IdForm,
     key::{Count, Key, Member},
 };
 use crate::{
     crc::Crc32,
-    id::MAX_ID_LEN,
+    id::{MAX_ID_LEN, number_of},
     json::scan::ValueKind,
     time::Timestamp,
     usage::{Usage, UsageTotals},

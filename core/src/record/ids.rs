@@ -53,20 +53,6 @@ impl IdForm for IdHash {
     }
 }
 
-/// The decimal number after the first `-` of an id, as [`EntryId::number`] gives it.
-pub(super) fn number_of(id: &[u8]) -> Option<u64> {
-    let at = id.iter().position(|byte| *byte == b'-')?;
-    let (_, digits) = id.split_at_checked(at.wrapping_add(1))?;
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0u64, |number, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        let number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
-        (digit < 10).then_some(number)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,27 +66,5 @@ mod tests {
         // FNV-1a's published value for "a".
         assert_eq!(hash("a").0.get(), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(IdHash::of(&[b'x'; MAX_ID_LEN + 1]), None);
-    }
-
-    #[test]
-    fn numbers_are_those_of_the_ids() {
-        for text in [
-            "msg-1",
-            "x-0042",
-            "-5",
-            "msg-",
-            "msg",
-            "msg-+1",
-            "msg-1a",
-            "msg--1",
-            "a-b-3",
-            "msg-\u{663}",
-            "msg-18446744073709551615",
-            "msg-18446744073709551616",
-            "",
-        ] {
-            let id = EntryId::try_from(text).unwrap();
-            assert_eq!(number_of(text.as_bytes()), id.number(), "{text}");
-        }
     }
 }

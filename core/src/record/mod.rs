@@ -57,13 +57,13 @@ pub struct Extent {
 impl Extent {
     /// Offset after the last byte.
     pub fn end(&self) -> u64 {
-        self.start.saturating_add(self.len)
+        self.start.wrapping_add(self.len)
     }
 
     /// Where a part of the record in this extent lies in the storage.
     pub fn part(&self, span: Span) -> Extent {
         Extent {
-            start: self.start.saturating_add(span.start),
+            start: self.start.wrapping_add(span.start),
             len: span.len,
         }
     }

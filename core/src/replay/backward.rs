@@ -129,7 +129,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         self.window.check()?;
         let part = match look {
             Some(_) => HEAD_WINDOW,
-            None => usize::MAX,
+            None => u64::MAX,
         };
         let mut ahead = Ahead::new(part);
         self.framer.start_over(0, 1);
@@ -312,7 +312,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
                 continue;
             }
             if at < self.window.at || at >= self.window.end() {
-                let to = end.min(at.saturating_add(self.window.buf.len() as u64));
+                let to = end.min(at.wrapping_add(self.window.buf.len() as u64));
                 self.window.read_before(&mut self.source, at, to)?;
             }
             if let Some(signal) = self.framer.advance(self.window.slice(at, end)) {
@@ -327,17 +327,13 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         self.header_at = 0;
         while self.header_at < end {
             let at = self.header_at;
-            window.read_some(
-                &mut self.source,
-                at,
-                end.min(at.saturating_add(FIRST_BYTES)),
-            )?;
+            window.read_some(&mut self.source, at, end.min(at.wrapping_add(FIRST_BYTES)))?;
             let bytes = window.slice(at, end);
             if bytes.is_empty() {
                 return Err(ReplayError::Changed);
             }
             let blank = bytes.iter().take_while(|b| b" \t\r\n".contains(b)).count();
-            self.header_at = at.saturating_add(blank as u64);
+            self.header_at = at.wrapping_add(blank as u64);
             if blank < bytes.len() {
                 break;
             }
@@ -396,11 +392,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
             let searched = self.window.slice(self.window.at, before);
             let newline = bytes::find_last(b'\n', searched);
             let start = match newline {
-                Some(index) => self
-                    .window
-                    .at
-                    .saturating_add(index as u64)
-                    .saturating_add(1),
+                Some(index) => self.window.at.wrapping_add(index as u64).wrapping_add(1),
                 None => self.window.at,
             };
             if let Some(fused) = &fused {
@@ -416,7 +408,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
                 before = before.min(self.window.at);
                 // What is sought may lie across.
                 let across = if records { 0 } else { FUSED.len() as u64 };
-                end.min(before.saturating_add(across))
+                end.min(before.wrapping_add(across))
             };
             self.window.read_before(&mut self.source, 0, to)?;
         }
@@ -466,7 +458,7 @@ impl Fused {
 const FIRST_BYTES: u64 = 64;
 
 /// Bytes that are read at once at a log's beginning: most headers are shorter.
-const HEAD_WINDOW: usize = 4096;
+const HEAD_WINDOW: u64 = 4096;
 
 #[cfg(test)]
 #[path = "backward_tests.rs"]

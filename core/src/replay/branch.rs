@@ -8,7 +8,7 @@ use crate::{
     id::EntryId,
     record::{Extent, IdForm, Kind, Limits, Record, RecordScanner, Scanning},
     recovery::Health,
-    usage::UsageTotals,
+    usage::{UsageTotals, add_to},
 };
 use embedded_io::{Read, Seek};
 
@@ -564,5 +564,5 @@ impl<I: IdForm> Watch<I> {
 
 /// Counts one more if it is so.
 fn count(number: &mut u64, so: bool) {
-    *number = number.saturating_add(u64::from(so));
+    add_to(number, u64::from(so));
 }

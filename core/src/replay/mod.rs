@@ -83,16 +83,18 @@ impl<'b> Window<'b> {
     }
 
     fn end(&self) -> u64 {
-        self.at.saturating_add(self.filled as u64)
+        self.at.wrapping_add(self.filled as u64)
     }
 
     /// The bytes of the window from offset `from` on, up to offset `to`.
     fn slice(&self, from: u64, to: u64) -> &[u8] {
-        let start = usize::try_from(from.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        let end = usize::try_from(to.min(self.end()).saturating_sub(self.at)).unwrap_or(0);
-        if from < self.at {
+        let to = to.min(self.end());
+        if from < self.at || from >= to {
             return &[];
         }
+        // Within the buffer, so these fit.
+        let start = from.wrapping_sub(self.at) as usize;
+        let end = to.wrapping_sub(self.at) as usize;
         self.buf.get(start..end).unwrap_or(&[])
     }
 
@@ -132,7 +134,7 @@ impl<'b> Window<'b> {
             if taken == 0 {
                 return Err(ReplayError::Changed);
             }
-            self.filled = self.filled.saturating_add(taken).min(len);
+            self.filled = self.filled.wrapping_add(taken).min(len);
         }
         Ok(())
     }

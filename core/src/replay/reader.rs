@@ -28,7 +28,7 @@ impl<'b, R: Read + Seek> Records<'b, R> {
             source,
             window: Window::new(window),
             framer: Framer::new(limits, start, line),
-            ahead: Ahead::new(usize::MAX),
+            ahead: Ahead::new(u64::MAX),
         };
         records.window.check()?;
         Ok(records)
@@ -56,11 +56,11 @@ pub(super) struct Ahead {
     end: u64,
     ended: bool,
     /// Bytes that are read at once at most.
-    part: usize,
+    part: u64,
 }
 
 impl Ahead {
-    pub(super) fn new(part: usize) -> Self {
+    pub(super) fn new(part: u64) -> Self {
         Ahead {
             end: u64::MAX,
             ended: false,
@@ -78,7 +78,7 @@ impl Ahead {
             let at = framer.offset();
             let known_end = self.ended && at >= self.end;
             if !known_end && (at < window.at || at >= window.end()) {
-                let to = self.end.min(at.saturating_add(self.part as u64));
+                let to = self.end.min(at.saturating_add(self.part));
                 window.read_some(source, at, to)?;
                 if window.filled == 0 {
                     self.ended = true;

@@ -3,7 +3,7 @@
 use crate::{
     id::Sequence,
     record::{Kind, Record, Role, Totals},
-    usage::UsageTotals,
+    usage::{UsageTotals, add_to},
 };
 
 /// Sums, gathered from the end back to the newest totals that can be trusted.
@@ -20,7 +20,9 @@ pub struct Tally {
     pub sequence: Sequence,
     spent: Spent,
     /// What was spent after the newest bearer of the fork point, going back: it counts if an earlier one turns up.
-    before_fork: Option<Spent>,
+    before_fork: Spent,
+    /// The newest bearer of the fork point has been met.
+    forked: bool,
     /// The newest compaction has been met.
     compacted: bool,
     /// Recorded in totals before a compaction was met.
@@ -33,6 +35,13 @@ pub struct Tally {
 struct Spent {
     all: UsageTotals,
     until_compaction: u64,
+}
+
+impl Spent {
+    fn merge(&mut self, other: &Spent) {
+        self.all.merge(&other.all);
+        add_to(&mut self.until_compaction, other.until_compaction);
+    }
 }
 
 impl Tally {
@@ -57,44 +66,44 @@ impl Tally {
         let bears_fork = fork_point.is_some()
             && record.id.as_ref() == fork_point
             && matches!(record.kind, Kind::Message | Kind::Compaction);
-        if bears_fork && let Some(spent) = self.before_fork.replace(Spent::default()) {
-            self.spend(&spent.all, spent.until_compaction);
+        if bears_fork {
+            self.spent.merge(&self.before_fork);
+            self.before_fork = Spent::default();
+            self.forked = true;
         }
         self.compacted |= record.kind == Kind::Compaction;
         // What an inherited checkpoint says was spent elsewhere.
-        if let (Some(totals), None) = (&record.totals, &self.before_fork) {
+        if let Some(totals) = &record.totals
+            && !self.forked
+        {
             self.take_totals(totals);
             return;
         }
-        let spent = self.before_fork.as_mut().unwrap_or(&mut self.spent);
+        let spent = match self.forked {
+            true => &mut self.before_fork,
+            false => &mut self.spent,
+        };
         record.add_usage_to(&mut spent.all);
         if self.compacted
             && record.kind == Kind::Message
             && record.message.role == Role::Assistant
             && let Some(usage) = &record.message.usage
         {
-            let tokens = usage.total_tokens();
-            spent.until_compaction = spent.until_compaction.saturating_add(tokens);
+            add_to(&mut spent.until_compaction, usage.total_tokens());
         }
     }
 
     fn take_totals(&mut self, totals: &Totals) {
-        let mut until_compaction = 0;
+        self.spent.all.merge(&totals.spent);
         if self.compacted {
-            until_compaction = totals.spent.usage.total_tokens();
+            let tokens = totals.spent.usage.total_tokens();
+            add_to(&mut self.spent.until_compaction, tokens);
         } else {
             self.watermark = Some(totals.watermark);
         }
-        self.spend(&totals.spent, until_compaction);
         self.spent_known = true;
         if let Some(last) = Sequence::starting_at(totals.next_seq).peek().checked_sub(1) {
             self.sequence.observe_number(last);
         }
-    }
-
-    fn spend(&mut self, all: &UsageTotals, until_compaction: u64) {
-        self.spent.all.merge(all);
-        let until = &mut self.spent.until_compaction;
-        *until = until.saturating_add(until_compaction);
     }
 }
