@@ -11,6 +11,15 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
     to.len().min(from.len())
 }
 
+/// Makes them zeros.
+#[cfg(feature = "flash")]
+#[inline(never)]
+pub(crate) fn clear(bytes: &mut [u8]) {
+    for byte in bytes {
+        *byte = 0;
+    }
+}
+
 /// Index of the first such byte.
 #[cfg(feature = "fast")]
 pub(crate) use memchr::memchr as find;
