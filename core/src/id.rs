@@ -36,6 +36,29 @@ impl EntryId {
         id
     }
 
+    /// The id of this text, which is UTF-8 and not too long.
+    pub(crate) fn of_text(utf8: &[u8]) -> Self {
+        let mut id = Self(String::new());
+        let (mut code, mut wanted) = (0u32, 0u8);
+        for &byte in utf8 {
+            let bits = u32::from(byte);
+            (code, wanted) = match byte {
+                ..0x80 => (bits, 0),
+                0x80..0xc0 => (code << 6 | bits & 0x3f, wanted.wrapping_sub(1)),
+                0xc0..0xe0 => (bits & 0x1f, 1),
+                0xe0..0xf0 => (bits & 0x0f, 2),
+                0xf0.. => (bits & 0x07, 3),
+            };
+            if wanted == 0
+                && let Some(c) = char::from_u32(code)
+            {
+                // What is too long is cut.
+                let _ = id.0.push(c);
+            }
+        }
+        id
+    }
+
     /// The id's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -249,6 +272,18 @@ mod tests {
             }
         );
         assert_eq!(err.to_string(), "id of 129 bytes, at most 128 are kept");
+    }
+
+    #[test]
+    fn text_of_any_characters() {
+        for text in [
+            "",
+            "msg-1",
+            "\u{e9}\u{20ac}\u{10ffff}x\0",
+            "\u{7f}\u{80}\u{7ff}\u{800}\u{ffff}",
+        ] {
+            assert_eq!(EntryId::of_text(text.as_bytes()), text);
+        }
     }
 
     #[test]

@@ -168,7 +168,7 @@ impl<I: IdForm> RecordScanner<I> {
         for byte in chunk {
             let fed = self.feed(core::slice::from_ref(byte))?;
             if self.record().id.is_some() {
-                return Ok(self.fields.last_string().and_then(EntryId::of));
+                return Ok(self.fields.last_string().map(EntryId::of_text));
             }
             if fed.complete {
                 break;

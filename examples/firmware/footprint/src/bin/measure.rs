@@ -14,6 +14,7 @@ use sessionlog_footprint::{
     uses::{self, Window},
 };
 
+static mut FLASH: Option<Flash> = None;
 static mut WINDOW: Window = [0; 256];
 
 /// Bytes below the measuring function that are painted.
@@ -76,18 +77,20 @@ fn main() -> ! {
         "ram journal {}",
         size_of::<Log>() + size_of::<Flash>() - FRAME_BUFFERS
     );
-    let mut log = uses::mount();
+    // SAFETY: only this function, which runs once, uses it.
+    let place = unsafe { &mut *core::ptr::addr_of_mut!(FLASH) };
+    let log = uses::mount(place).unwrap_or_else(|| process::exit(1));
     let mut n = 0;
     let mut put = || {
         n += 1;
-        uses::append_record(log.as_mut()?, n)
+        uses::append_record(log, n)
     };
     println!("stack record {}", stack(&mut || many(&mut put)));
     report("record", &mut core.SYST, &mut put);
 
     println!(
         "stack mount {}",
-        stack(&mut || uses::mount().map(|log| {
+        stack(&mut || uses::mount(place).map(|log| {
             black_box(log);
         }))
     );
