@@ -135,7 +135,6 @@ enum State {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Framer<W = RecordScanner> {
     scanner: W,
-    limits: Limits,
     state: State,
     /// Offset of the next byte in the storage.
     at: u64,
@@ -145,7 +144,8 @@ pub struct Framer<W = RecordScanner> {
     /// Offset after the last record counted on this line, or the line's start.
     counted_to: u64,
     salvaged: u8,
-    damage: Option<Damage>,
+    /// What is wrong with the line, and where.
+    damage: Option<(Fault, u64)>,
     damage_told: bool,
     terminated: bool,
     /// No line before this one is other than blank.
@@ -165,17 +165,16 @@ pub struct Framer<W = RecordScanner> {
 impl Framer {
     /// A framer whose first byte is at offset `start` of the storage, on line `line`. (Line 1 here: the first line that is not blank, or a blank one before it.)
     pub fn new(limits: Limits, start: u64, line: u64) -> Self {
-        Self::over(RecordScanner::new(limits), limits, start, line)
+        Self::over(RecordScanner::new(limits), start, line)
     }
 }
 
 impl<W: Scanning> Framer<W> {
-    /// As [`new`](Framer::new), with a scanner that is given.
+    /// As [`new`](Framer::new), with a scanner that is given, and its limits.
     #[inline(always)] // Built where it stays.
-    pub fn over(scanner: W, limits: Limits, start: u64, line: u64) -> Self {
+    pub fn over(scanner: W, start: u64, line: u64) -> Self {
         Framer {
             scanner,
-            limits,
             state: State::Blank,
             at: start,
             line,
@@ -268,7 +267,12 @@ impl<W: Scanning> Framer<W> {
 
     pub(crate) fn event(&self, signal: Signal) -> Event<'_, W::Id> {
         match (signal, self.damage) {
-            (Signal::Corrupt, Some(damage)) => Event::Corrupt(damage),
+            (Signal::Corrupt, Some((fault, at))) => Event::Corrupt(Damage {
+                fault,
+                line: self.line,
+                line_start: self.line_start,
+                at,
+            }),
             (Signal::Torn, _) => Event::Torn {
                 extent: Extent {
                     start: self.counted_to,
@@ -337,8 +341,7 @@ impl<W: Scanning> Framer<W> {
 
     /// Begins the candidate whose first byte is at `start`; that byte comes next.
     fn begin_record(&mut self, start: u64) {
-        let limits = self.limits;
-        self.scanner_mut().reset(limits);
+        self.scanner_mut().reset();
         self.at = start;
         self.record_start = start;
         self.header_place = self.first_line && core::mem::take(&mut self.blank);
@@ -430,12 +433,7 @@ impl<W: Scanning> Framer<W> {
     }
 
     fn damaged(&mut self, fault: Fault, at: u64) {
-        self.damage.get_or_insert(Damage {
-            fault,
-            line: self.line,
-            line_start: self.line_start,
-            at,
-        });
+        self.damage.get_or_insert((fault, at));
     }
 
     /// The complete candidate would count if a record followed it, or if the line ended (F22, F23).

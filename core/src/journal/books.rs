@@ -33,7 +33,7 @@ impl Tip {
 }
 
 /// Everything that a checkpoint restores.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Books {
     pub(super) tip: Tip,
     pub(super) sequence: Sequence,

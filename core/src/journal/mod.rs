@@ -293,6 +293,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     /// Plans a compaction: reads the context back, chooses what is kept, and writes nothing. `window` is lent for reading.
     ///
     /// What is not kept can be read with [`Journal::context`]: everything older than the first kept message.
+    #[inline(never)]
     pub fn plan(
         &mut self,
         reason: Reason,
@@ -304,23 +305,17 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         }
         let cut = self.choose_cut(keep, window)?;
         let scanner = &mut self.scanner;
-        let first_kept = read_id(
-            &mut self.storage,
-            window,
-            scanner,
-            self.options.limits,
-            cut.start,
-        )?;
-        if let Some(at) = self.shadow(window, &first_kept, cut.start)? {
-            return Err(PlanError::FirstKeptShadowed(at));
-        }
-        Ok(Plan {
+        let plan = Plan {
             reason,
             cut,
-            first_kept,
+            first_kept: read_id(&mut self.storage, window, scanner, cut.start)?,
             tokens_before: self.books.context_tokens(),
             at: self.changes,
-        })
+        };
+        match self.shadow(window, &plan.first_kept, cut.start)? {
+            Some(at) => Err(PlanError::FirstKeptShadowed(at)),
+            None => Ok(plan),
+        }
     }
 
     #[inline(never)]
@@ -345,6 +340,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     ///
     /// Errors: [`JournalError::StalePlan`] when anything was appended since; nothing is written then. Otherwise as
     /// [`Journal::end_turn`].
+    #[inline(never)]
     pub fn commit(
         &mut self,
         plan: &Plan,
@@ -443,8 +439,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         window: &'b mut [u8],
     ) -> Result<ContextOf<'b, S, I>, ReplayError<S::Error>> {
         let from = self.tip_form();
-        let (scanner, limits) = (&mut self.scanner, self.options.limits);
-        let mut replay = Reverse::closed(&mut self.storage, window, scanner, limits);
+        let mut replay = Reverse::closed(&mut self.storage, window, &mut self.scanner);
         resume::open(&mut replay, known(&self.beginning), None, from.as_ref())?;
         Ok(replay)
     }
@@ -457,13 +452,13 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     ) -> Result<(), ReplayError<S::Error>> {
         let from = self.tip_form();
         let beginning = known(&self.beginning);
-        let limits = self.options.limits;
         let (storage, scanner) = (&mut self.storage, &mut self.scanner);
         let start = (beginning, None, from.as_ref());
-        resume::replay(storage, window, scanner, limits, start, read)
+        resume::replay(storage, window, scanner, start, read)
     }
 
     /// The tip's id: where storage cannot be cut, an entry that was given up may stand behind it.
+    #[inline(never)]
     fn tip_form(&self) -> Option<I> {
         self.tip().and_then(|id| I::of(id.as_str().as_bytes()))
     }

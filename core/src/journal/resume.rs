@@ -8,7 +8,7 @@ use super::{
 use crate::{
     compaction::estimate_tokens,
     id::EntryId,
-    record::{FORMAT_VERSION, IdForm, Limits, Record, RecordScanner, Role},
+    record::{FORMAT_VERSION, IdForm, Record, RecordScanner, Role},
     replay::{Beginning, Item, Notes, ReplayError, Reverse},
     time::Clock,
     usage::add_to,
@@ -102,7 +102,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             None if last == *b"\n" => (Tail::Whole, length),
             None => (Tail::Unended, length),
         };
-        self.saved = self.books.clone();
+        self.saved = self.books;
         self.saved_end = self.end;
         self.saved_tail = match self.tail {
             Tail::Unended => Tail::Unended,
@@ -113,6 +113,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
 
     /// Reads the books back: those of the log's tip, or of the node `from` as if it were the tip. Tells of the context's
     /// entries. After an error the books are void.
+    #[inline(never)]
     pub(super) fn read_books(
         &mut self,
         window: &mut [u8],
@@ -134,6 +135,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
 
     /// Reads back, after a look at that many nodes of the beginning. `None` when what is not known of the beginning would
     /// have had to be known.
+    #[inline(never)]
     fn read_after(
         &mut self,
         look: Option<u8>,
@@ -150,7 +152,6 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             &mut self.storage,
             window,
             &mut self.scanner,
-            self.options.limits,
             start,
             &mut |replay| {
                 read = books.read_back(replay, context)?;
@@ -162,14 +163,14 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     }
 
     /// Takes over the name of the tip, and sees whether it is this one's alone.
+    #[inline(never)]
     fn name_tip(
         &mut self,
         start: u64,
         followed: bool,
         window: &mut [u8],
     ) -> Result<(), JournalError<S::Error>> {
-        let limits = self.options.limits;
-        let id = read_id(&mut self.storage, window, &mut self.scanner, limits, start)?;
+        let id = read_id(&mut self.storage, window, &mut self.scanner, start)?;
         if followed && let Some(at) = self.shadow(window, &id, start)? {
             return Err(JournalError::TipShadowed(at));
         }
@@ -194,7 +195,6 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             &mut self.storage,
             window,
             &mut self.scanner,
-            self.options.limits,
             (Some(&self.beginning), None, id.as_ref()),
             &mut |replay| {
                 at = replay.first_link()?;
@@ -232,8 +232,8 @@ impl Books {
             add_to(&mut self.message_tokens, tokens);
         }
         let tally = replay.tally()?;
-        self.branch.clone_from(&tally.branch);
-        self.spent = tally.spent();
+        self.branch = tally.branch;
+        self.spent = *tally.spent_so_far();
         self.spent.turns = 0;
         self.watermark = tally.watermark();
         self.sequence = tally.sequence;
@@ -268,11 +268,10 @@ pub(super) fn replay<S: Storage, I: IdForm>(
     storage: &mut S,
     window: &mut [u8],
     scanner: &mut RecordScanner<I>,
-    limits: Limits,
     (beginning, look, from): Start<'_, I>,
     read: Reading<'_, S, I>,
 ) -> Result<(), ReplayError<S::Error>> {
-    let mut replay = Reverse::closed(storage, window, scanner, limits);
+    let mut replay = Reverse::closed(storage, window, scanner);
     open(&mut replay, beginning, look, from)?;
     read(&mut replay)
 }
@@ -311,11 +310,10 @@ pub(super) fn read_id<R: Read + Seek, I: IdForm>(
     source: &mut R,
     window: &mut [u8],
     scanner: &mut RecordScanner<I>,
-    limits: Limits,
     start: u64,
 ) -> Result<EntryId, ReplayError<R::Error>> {
     source.seek(SeekFrom::Start(start))?;
-    scanner.reset(limits);
+    scanner.reset();
     loop {
         let taken = source.read(window)?;
         let chunk = window.get(..taken).unwrap_or(&[]);

@@ -576,7 +576,7 @@ fn what_a_journal_and_a_scanner_take() {
     let window = size_of::<Window<0>>();
     let per_message = (size_of::<Window<1000>>() - window) as f64 / 1000.0;
     assert!(window < 400, "{window}");
-    assert!(per_message <= 24.1, "{per_message}");
+    assert!(per_message <= 16.1, "{per_message}");
     assert!(
         size_of::<RecordScanner>() <= 1664,
         "{}",

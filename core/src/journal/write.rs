@@ -96,7 +96,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             return Err(self.roll_back(JournalError::Io(error)));
         }
         if durable {
-            self.saved = self.books.clone();
+            self.saved = self.books;
             self.saved_end = self.end;
             // What was found when the log was opened stays as it is until something is appended.
             if self.tail == Tail::Whole {
@@ -141,7 +141,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     pub fn abandon_turn(&mut self) {
         self.changes = self.changes.wrapping_add(1);
         let sequence = self.books.sequence;
-        self.books = self.saved.clone();
+        self.books = self.saved;
         self.end = self.saved_end;
         // When the storage cannot be cut now, the next append tries again before it writes.
         self.tail = match self.storage.truncate(self.saved_end) {
@@ -176,7 +176,7 @@ const AFTER_PAYLOAD: u64 = 18;
 
 impl<'s, I: IdForm> Check<'s, I> {
     pub(super) fn new(scanner: &'s mut RecordScanner<I>, limits: Limits) -> Self {
-        scanner.begin_payload(limits);
+        scanner.begin_payload();
         Check {
             scanner,
             before: 0,

@@ -261,12 +261,11 @@ impl Scanner {
     }
 
     /// As new, in place. What is always written before it is read stays as it is.
-    pub(crate) fn reset(&mut self, depth_limit: u16) {
+    pub(crate) fn reset(&mut self) {
         self.state = State::Value;
         self.in_key = false;
         self.in_object = false;
         self.depth = 0;
-        self.limit = depth_limit.min(MAX_DEPTH);
         self.offset = 0;
         self.utf8 = Utf8Pieces::default();
         self.beyond_double = false;

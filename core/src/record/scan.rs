@@ -36,6 +36,8 @@ impl core::error::Error for RecordError {}
 pub struct RecordScanner<I = EntryId> {
     json: Scanner,
     fields: Fields<I>,
+    /// The most bytes of a record, and of this one.
+    longest: usize,
     limit: usize,
 }
 
@@ -107,16 +109,17 @@ impl<I> RecordScanner<I> {
         RecordScanner {
             json: Scanner::new(limits.depth),
             fields: Fields::new(),
+            longest: addressable(limits),
             limit: addressable(limits),
         }
     }
 
     /// As new, in place: a new one would be built on the stack, all of its kilobyte, and copied.
     #[inline(never)]
-    pub(crate) fn reset(&mut self, limits: Limits) {
-        self.json.reset(limits.depth);
+    pub(crate) fn reset(&mut self) {
+        self.json.reset();
         self.fields.reset();
-        self.limit = addressable(limits);
+        self.limit = self.longest;
     }
 
     /// Says that the record's line ends here although it is not complete: the error that this is.
@@ -153,11 +156,10 @@ impl<I: IdForm> RecordScanner<I> {
     pub(crate) const BEFORE_PAYLOAD: &[u8] = br#"{"type":"message","id":"","message":"#;
 
     /// Begins anew with a payload alone: has read a message record up to its payload, and sums up no CRC. `}` ends the record.
-    pub(crate) fn begin_payload(&mut self, limits: Limits) {
-        self.reset(Limits {
-            record_bytes: u64::MAX,
-            ..limits
-        });
+    pub(crate) fn begin_payload(&mut self) {
+        self.reset();
+        // Whoever writes the record counts its bytes.
+        self.limit = usize::MAX;
         self.fields.unsummed = true;
         // It is a record's beginning, so nothing is wrong with it, unless nothing may be nested: then no payload is right.
         let _ = self.feed(Self::BEFORE_PAYLOAD);

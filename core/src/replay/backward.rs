@@ -28,6 +28,9 @@ impl Mark {
     }
 }
 
+/// A record's place in its line: offset and length.
+type Part = (usize, usize);
+
 /// What stands before the present place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Before {
@@ -50,7 +53,7 @@ pub struct Backward<'b, R: Read + Seek, W = RecordScanner> {
     line_end: u64,
     /// Of the present line: what has still to be told, last first.
     line_start: u64,
-    records: heapless::Vec<Extent, { MAX_SALVAGED as usize }>,
+    records: heapless::Vec<Part, { MAX_SALVAGED as usize }>,
     /// The framer holds the bookkeeping of the last of `records`.
     scanned: bool,
     corrupt: bool,
@@ -73,7 +76,7 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
         limits: Limits,
         end: u64,
     ) -> Result<Self, ReplayError<R::Error>> {
-        let mut back = Self::closed(source, window, RecordScanner::new(limits), limits);
+        let mut back = Self::closed(source, window, RecordScanner::new(limits));
         back.open(end)?;
         Ok(back)
     }
@@ -83,11 +86,11 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
     /// To be opened: a step of its own, which may fail, so that this large thing is built where it stays and not
     /// copied out of a result.
     #[inline(always)]
-    pub(super) fn closed(source: R, window: &'b mut [u8], scanner: W, limits: Limits) -> Self {
+    pub(super) fn closed(source: R, window: &'b mut [u8], scanner: W) -> Self {
         Backward {
             source,
             window: Window::new(window),
-            framer: Framer::over(scanner, limits, 0, 1),
+            framer: Framer::over(scanner, 0, 1),
             line_end: 0,
             line_start: 0,
             records: heapless::Vec::new(),
@@ -216,7 +219,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         self.load_line();
         self.torn = false;
         while let Some(last) = self.records.last() {
-            if *last == mark.record {
+            if self.place(*last) == mark.record {
                 self.prev();
                 return;
             }
@@ -226,13 +229,22 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         self.fail(ReplayError::Changed);
     }
 
+    /// Where a record of the present line lies.
+    fn place(&self, (at, len): Part) -> Extent {
+        Extent {
+            start: self.line_start.wrapping_add(at as u64),
+            len: len as u64,
+        }
+    }
+
     /// What stands before the present place.
     pub(super) fn prev(&mut self) -> Before {
         loop {
             if core::mem::take(&mut self.torn) {
                 return Before::Torn;
             }
-            if let Some(record) = self.records.pop() {
+            if let Some(part) = self.records.pop() {
+                let record = self.place(part);
                 if !core::mem::take(&mut self.scanned)
                     && let Err(error) = self.scan_again(record)
                 {
@@ -284,7 +296,13 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
             match signal {
                 Signal::Record => {
                     let extent = self.framer.extent();
-                    self.scanned = self.records.push(extent).is_ok() && !self.corrupt;
+                    // In a line longer than memory can be addressed nothing further is salvaged.
+                    let part = (
+                        usize::try_from(extent.start.wrapping_sub(start)),
+                        usize::try_from(extent.len),
+                    );
+                    let (Ok(at), Ok(len)) = part else { continue };
+                    self.scanned = self.records.push((at, len)).is_ok() && !self.corrupt;
                     if self.scanned {
                         // An undamaged line: its one record is in the framer.
                         return Ok(());

@@ -161,7 +161,7 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
         window: &'b mut [u8],
         limits: Limits,
     ) -> Result<Self, ReplayError<R::Error>> {
-        let mut branch = Self::closed(source, window, RecordScanner::new(limits), limits);
+        let mut branch = Self::closed(source, window, RecordScanner::new(limits));
         branch.open(None, None)?;
         Ok(branch)
     }
@@ -170,9 +170,9 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
 impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
     /// To be opened, as [`Backward::closed`].
     #[inline(always)]
-    pub(super) fn closed(source: R, window: &'b mut [u8], scanner: W, limits: Limits) -> Self {
+    pub(super) fn closed(source: R, window: &'b mut [u8], scanner: W) -> Self {
         Branch {
-            back: Backward::closed(source, window, scanner, limits),
+            back: Backward::closed(source, window, scanner),
             beginning: Beginning::default(),
             assumed: None,
             parented: u64::MAX,

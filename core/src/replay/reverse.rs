@@ -56,7 +56,7 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
         window: &'b mut [u8],
         limits: Limits,
     ) -> Result<Self, ReplayError<R::Error>> {
-        let mut replay = Self::closed(source, window, RecordScanner::new(limits), limits);
+        let mut replay = Self::closed(source, window, RecordScanner::new(limits));
         replay.open(None, None)?;
         Ok(replay)
     }
@@ -65,9 +65,9 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
 impl<'b, R: Read + Seek, W: Scanning> Reverse<'b, R, W> {
     /// To be opened, as [`Backward::closed`](super::Backward::closed).
     #[inline(always)]
-    pub(crate) fn closed(source: R, window: &'b mut [u8], scanner: W, limits: Limits) -> Self {
+    pub(crate) fn closed(source: R, window: &'b mut [u8], scanner: W) -> Self {
         Reverse {
-            branch: Branch::closed(source, window, scanner, limits),
+            branch: Branch::closed(source, window, scanner),
             compaction: None,
             stop_at: None,
             tip: None,

@@ -50,6 +50,11 @@ impl Tally {
         self.spent.all
     }
 
+    /// As [`spent`](Self::spent), in its place.
+    pub(crate) fn spent_so_far(&self) -> &UsageTotals {
+        &self.spent.all
+    }
+
     /// The total of `spent` when the newest compaction was written, as far back as was read (F19).
     pub fn watermark(&self) -> u64 {
         self.watermark.unwrap_or(self.spent.until_compaction)
