@@ -171,7 +171,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             clock,
             options,
             scanner: RecordScanner::blank(options.limits),
-            beginning: Beginning::default(),
+            beginning: Beginning::NEW,
             books: Books::default(),
             saved: Books::default(),
             foreign: EntryId::own(IdKind::Message, 0),
@@ -300,22 +300,38 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         keep: Keep,
         window: &mut [u8],
     ) -> Result<Plan, PlanError<S::Error>> {
+        let cut = self.choose_place(keep, window)?;
+        self.planned(reason, cut, window)
+    }
+
+    /// Where the context can be cut, so that a reader finds the first entry that is kept.
+    #[inline(never)]
+    fn choose_place(&mut self, keep: Keep, window: &mut [u8]) -> Result<Cut, PlanError<S::Error>> {
         if self.books.messages == 0 {
             return Err(NoCut::NothingToCompact.into());
         }
         let cut = self.choose_cut(keep, window)?;
-        let scanner = &mut self.scanner;
-        let plan = Plan {
+        let id = self.form_at(cut.start, window)?;
+        match self.shadow(window, &id, cut.start)? {
+            Some(at) => Err(PlanError::FirstKeptShadowed(at)),
+            None => Ok(cut),
+        }
+    }
+
+    #[inline(never)]
+    fn planned(
+        &mut self,
+        reason: Reason,
+        cut: Cut,
+        window: &mut [u8],
+    ) -> Result<Plan, PlanError<S::Error>> {
+        Ok(Plan {
             reason,
             cut,
-            first_kept: read_id(&mut self.storage, window, scanner, cut.start)?,
+            first_kept: read_id(&mut self.storage, window, &mut self.scanner, cut.start)?,
             tokens_before: self.books.context_tokens(),
             at: self.changes,
-        };
-        match self.shadow(window, &plan.first_kept, cut.start)? {
-            Some(at) => Err(PlanError::FirstKeptShadowed(at)),
-            None => Ok(plan),
-        }
+        })
     }
 
     #[inline(never)]
@@ -423,7 +439,8 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         // What a failure to read leaves is as little as there is.
         self.books.sequence = log.sequence;
         let from = I::of(target.as_str().as_bytes());
-        self.read_books(window, from.as_ref(), &mut |_| ())?;
+        let mut read = resume::ReadBack::new();
+        self.read_books(window, from.as_ref(), &mut |_| (), &mut read)?;
         if self.books.tip == Tip::Nothing {
             return Err(JournalError::NoSuchEntry);
         }

@@ -85,7 +85,9 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         if length == 0 {
             return Err(JournalError::Empty);
         }
-        let notes = self.read_books(window, None, context)?;
+        let mut read = ReadBack::new();
+        self.read_books(window, None, context, &mut read)?;
+        let notes = read.notes;
         let head = &self.beginning.head;
         let headless = head.extent.is_none();
         if !headless && head.version != Some(FORMAT_VERSION) {
@@ -119,22 +121,27 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         window: &mut [u8],
         from: Option<&I>,
         context: Telling<'_, I>,
-    ) -> Result<Notes, JournalError<S::Error>> {
+        read: &mut ReadBack<I>,
+    ) -> Result<(), JournalError<S::Error>> {
         let mut look = Some(LOOK);
-        loop {
+        while !read.holds {
             context(None);
-            if let Some(read) = self.read_after(look, window, from, context)? {
-                if let Some(start) = read.tip {
-                    self.name_tip(start, read.followed, window)?;
-                }
-                return Ok(read.notes);
-            }
+            self.read_after(look, window, from, context, read)?;
             look = None;
         }
+        let Some(id) = &read.tip else {
+            return Ok(());
+        };
+        if read.followed
+            && let Some(at) = self.shadow(window, id, read.tip_at)?
+        {
+            return Err(JournalError::TipShadowed(at));
+        }
+        self.name_tip(read.tip_at, window)?;
+        Ok(())
     }
 
-    /// Reads back, after a look at that many nodes of the beginning. `None` when what is not known of the beginning would
-    /// have had to be known.
+    /// Reads back, after a look at that many nodes of the beginning.
     #[inline(never)]
     fn read_after(
         &mut self,
@@ -142,38 +149,22 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         window: &mut [u8],
         from: Option<&I>,
         context: Telling<'_, I>,
-    ) -> Result<Option<ReadBack>, ReplayError<S::Error>> {
-        let books = &mut self.books;
-        *books = Books::default();
-        let beginning = &mut self.beginning;
-        let mut read = None;
-        let start = (None, look, from);
+        read: &mut ReadBack<I>,
+    ) -> Result<(), ReplayError<S::Error>> {
+        let (books, beginning) = (&mut self.books, &mut self.beginning);
         replay(
             &mut self.storage,
             window,
             &mut self.scanner,
-            start,
-            &mut |replay| {
-                read = books.read_back(replay, context)?;
-                beginning.clone_from(replay.beginning());
-                Ok(())
-            },
-        )?;
-        Ok(read)
+            (None, look, from),
+            &mut |replay| books.read_back(replay, context, beginning, read),
+        )
     }
 
-    /// Takes over the name of the tip, and sees whether it is this one's alone.
+    /// Takes over the tip's name.
     #[inline(never)]
-    fn name_tip(
-        &mut self,
-        start: u64,
-        followed: bool,
-        window: &mut [u8],
-    ) -> Result<(), JournalError<S::Error>> {
+    fn name_tip(&mut self, start: u64, window: &mut [u8]) -> Result<(), ReplayError<S::Error>> {
         let id = read_id(&mut self.storage, window, &mut self.scanner, start)?;
-        if followed && let Some(at) = self.shadow(window, &id, start)? {
-            return Err(JournalError::TipShadowed(at));
-        }
         self.books.tip = Tip::of(&id);
         if self.books.tip == Tip::Foreign {
             self.foreign = id;
@@ -181,21 +172,31 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         Ok(())
     }
 
+    /// The id of the record at offset `start`, in the form in which ids are compared.
+    #[inline(never)]
+    pub(super) fn form_at(
+        &mut self,
+        start: u64,
+        window: &mut [u8],
+    ) -> Result<I, ReplayError<S::Error>> {
+        let id = read_id(&mut self.storage, window, &mut self.scanner, start)?;
+        I::of(id.as_str().as_bytes()).ok_or(ReplayError::Changed)
+    }
+
     /// Where a node after offset `start` bears the id of the one there, so that a reader takes it for that (F12, F13, F17).
     #[inline(never)]
     pub(super) fn shadow(
         &mut self,
         window: &mut [u8],
-        id: &EntryId,
+        id: &I,
         start: u64,
     ) -> Result<Option<u64>, ReplayError<S::Error>> {
-        let id = I::of(id.as_str().as_bytes());
         let mut at = None;
         replay(
             &mut self.storage,
             window,
             &mut self.scanner,
-            (Some(&self.beginning), None, id.as_ref()),
+            (Some(&self.beginning), None, Some(id)),
             &mut |replay| {
                 at = replay.first_link()?;
                 Ok(())
@@ -206,12 +207,16 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
 }
 
 impl Books {
-    /// Takes in the context and the sums. `None` when what is not known of the beginning would have had to be known.
+    /// Takes in the context and the sums.
+    #[inline(never)]
     fn read_back<R: Read + Seek, I: IdForm>(
         &mut self,
         replay: &mut Reverse<'_, R, &mut RecordScanner<I>>,
         context: Telling<'_, I>,
-    ) -> Result<Option<ReadBack>, ReplayError<R::Error>> {
+        beginning: &mut Beginning<I>,
+        read: &mut ReadBack<I>,
+    ) -> Result<(), ReplayError<R::Error>> {
+        *self = Books::default();
         while let Some(item) = replay.next()? {
             let record = replay.record();
             context(Some((item, record)));
@@ -236,19 +241,16 @@ impl Books {
         self.spent = *tally.spent_so_far();
         self.spent.turns = 0;
         self.watermark = tally.watermark();
-        self.sequence = tally.sequence;
-        let notes = *replay.notes();
-        self.leaves = replay.head().ours || notes.leaves > 0;
-        let named = replay.tip_id().is_some();
-        self.unmarked = named && !replay.tip_is_marked();
-        let tip = replay.tip().filter(|_| named).map(|tip| tip.start);
-        let followed = replay.tip_is_followed();
-        let read = ReadBack {
-            notes,
-            tip,
-            followed,
-        };
-        Ok(replay.prefix_holds()?.then_some(read))
+        self.sequence = tally.sequence();
+        read.notes = *replay.notes();
+        self.leaves = replay.head().ours || read.notes.leaves > 0;
+        read.tip = replay.tip_id().cloned();
+        read.tip_at = replay.tip().unwrap_or_default().start;
+        read.followed = replay.tip_is_followed();
+        self.unmarked = read.tip.is_some() && !replay.tip_is_marked();
+        read.holds = replay.prefix_holds()?;
+        beginning.clone_from(replay.beginning());
+        Ok(())
     }
 }
 
@@ -292,12 +294,28 @@ pub(super) fn open<S: Storage, I: IdForm>(
 }
 
 /// What was met on the way back.
-struct ReadBack {
+pub(super) struct ReadBack<I> {
     notes: Notes,
-    /// Where the tip lies, if it has a name.
-    tip: Option<u64>,
+    /// The tip's id, if it has one, and where it lies.
+    tip: Option<I>,
+    tip_at: u64,
     /// Other nodes may stand behind it.
     followed: bool,
+    /// What was not known of the beginning need not have been known.
+    holds: bool,
+}
+
+impl<I> ReadBack<I> {
+    /// Nothing was read as yet.
+    pub(super) fn new() -> Self {
+        ReadBack {
+            notes: Notes::default(),
+            tip: None,
+            tip_at: 0,
+            followed: false,
+            holds: false,
+        }
+    }
 }
 
 /// Nodes at a foreign log's beginning among which the end of its linear prefix is looked for. Writers that know parents

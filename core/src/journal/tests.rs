@@ -508,7 +508,7 @@ proptest! {
                     disk.0.borrow_mut().flushed = acknowledged.len();
                     disk.0.borrow_mut().fail_in = None;
                     pending.clear();
-                    let acked = journal.saved.clone();
+                    let acked = journal.saved;
                     journal = Journal::open(disk.clone(), Ticks::default(), options, &mut [0; 128]).unwrap().0;
                     if !(failed && uncuttable) {
                         prop_assert_eq!(format!("{:?}", journal.books), format!("{acked:?}"));
@@ -535,7 +535,7 @@ proptest! {
                     pending.clear();
                     failed = true;
                     let now = format!("{:?}", journal.saved);
-                    let mut books = journal.books.clone();
+                    let mut books = journal.books;
                     books.sequence = journal.saved.sequence;
                     prop_assert_eq!(format!("{:?}", books), now.clone());
                     let fault_free = disk.0.borrow().fail_in.is_none();

@@ -136,7 +136,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         };
         let mut ahead = Ahead::new(part);
         self.framer.start_over(0, 1);
-        *beginning = Beginning::default();
+        *beginning = Beginning::NEW;
         let mut nodes = 0u8;
         let (source, window) = (&mut self.source, &mut self.window);
         while let Some(signal) = ahead.next(source, window, &mut self.framer)? {

@@ -3,6 +3,7 @@
 use super::{
     ReplayError, Tally,
     backward::{Backward, Before, Mark},
+    tally::NO_USAGE,
 };
 use crate::{
     id::EntryId,
@@ -26,14 +27,18 @@ pub struct Head<I = EntryId> {
     pub fork_point: Option<I>,
 }
 
+impl<I> Head<I> {
+    const NEW: Self = Head {
+        extent: None,
+        version: None,
+        ours: false,
+        fork_point: None,
+    };
+}
+
 impl<I> Default for Head<I> {
     fn default() -> Self {
-        Head {
-            extent: None,
-            version: None,
-            ours: false,
-            fork_point: None,
-        }
+        Self::NEW
     }
 }
 
@@ -58,13 +63,12 @@ pub(crate) struct Beginning<I = EntryId> {
     pub(crate) prefix_end: Option<u64>,
 }
 
-impl<I> Default for Beginning<I> {
-    fn default() -> Self {
-        Beginning {
-            head: Head::default(),
-            prefix_end: None,
-        }
-    }
+impl<I> Beginning<I> {
+    /// Nothing is known.
+    pub(crate) const NEW: Self = Beginning {
+        head: Head::NEW,
+        prefix_end: None,
+    };
 }
 
 /// A node of the branch.
@@ -97,6 +101,20 @@ pub struct Notes {
     pub leaves: u64,
 }
 
+impl Notes {
+    const NEW: Self = Notes {
+        health: Health {
+            corrupt: 0,
+            torn: false,
+        },
+        torn_at: None,
+        dangling_leaves: 0,
+        bridges: 0,
+        missing_parents: 0,
+        leaves: 0,
+    };
+}
+
 /// What is sought, going back.
 #[derive(Clone, Debug)]
 enum Want<I> {
@@ -117,41 +135,61 @@ struct Watch<I> {
     older_at: Option<u64>,
 }
 
-impl<I> Default for Watch<I> {
-    fn default() -> Self {
-        Watch {
-            wanted: None,
-            wanted_at: None,
-            older: None,
-            older_at: None,
-        }
-    }
+impl<I> Watch<I> {
+    const NEW: Self = Watch {
+        wanted: None,
+        wanted_at: None,
+        older: None,
+        older_at: None,
+    };
+}
+
+/// How far a branch has been followed. At first all of it is zero, so that it is made by clearing memory.
+struct Pass<I> {
+    beginning: Beginning<I>,
+    /// The last node without a parent that was taken to be in the linear prefix though nobody had looked.
+    assumed: Option<u64>,
+    want: Want<I>,
+    notes: Notes,
+    tally: Tally,
+    /// Totals of the node that is sought, if they are stated.
+    base: UsageTotals,
+    has_base: bool,
+    /// Going over known ground: nothing is noted.
+    quiet: bool,
+    /// A leaf led to the tip.
+    marked: bool,
+    /// Nodes met until the tip was told.
+    nodes_to_tip: u32,
+    watch: Watch<I>,
+}
+
+impl<I> Pass<I> {
+    const NEW: Self = Pass {
+        beginning: Beginning::NEW,
+        assumed: None,
+        want: Want::Tip,
+        notes: Notes::NEW,
+        tally: Tally::NEW,
+        base: NO_USAGE,
+        has_base: false,
+        quiet: false,
+        marked: false,
+        nodes_to_tip: 0,
+        watch: Watch::NEW,
+    };
 }
 
 /// Follows the branch from its tip to its root.
 pub struct Branch<'b, R: Read + Seek, W: Scanning = RecordScanner> {
     back: Backward<'b, R, W>,
-    beginning: Beginning<W::Id>,
-    /// The last node without a parent that was taken to be in the linear prefix though nobody had looked.
-    assumed: Option<u64>,
+    pass: Pass<W::Id>,
     /// The first node met with a parent and no checksum.
     parented: u64,
-    want: Want<W::Id>,
-    notes: Notes,
-    tally: Tally,
     /// Everything from here on has been taken into the sums.
     lowest: u64,
     lowest_corrupt: u64,
     lowest_link: u64,
-    /// Totals of the node that is sought.
-    base: Option<UsageTotals>,
-    /// Going over known ground: nothing is noted.
-    pub(super) quiet: bool,
-    /// A leaf led to the tip.
-    marked: bool,
-    /// Nodes met until the tip was told.
-    nodes_to_tip: u32,
-    watch: Watch<W::Id>,
 }
 
 impl<'b, R: Read + Seek> Branch<'b, R> {
@@ -173,20 +211,11 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
     pub(super) fn closed(source: R, window: &'b mut [u8], scanner: W) -> Self {
         Branch {
             back: Backward::closed(source, window, scanner),
-            beginning: Beginning::default(),
-            assumed: None,
+            pass: Pass::NEW,
             parented: u64::MAX,
-            want: Want::Tip,
-            notes: Notes::default(),
-            tally: Tally::default(),
             lowest: u64::MAX,
             lowest_corrupt: u64::MAX,
             lowest_link: u64::MAX,
-            base: None,
-            quiet: false,
-            marked: false,
-            nodes_to_tip: 0,
-            watch: Watch::default(),
         }
     }
 
@@ -199,8 +228,8 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
         look: Option<u8>,
     ) -> Result<(), ReplayError<R::Error>> {
         match beginning {
-            Some(beginning) => self.beginning.clone_from(beginning),
-            None => self.back.read_beginning(look, &mut self.beginning)?,
+            Some(beginning) => self.pass.beginning.clone_from(beginning),
+            None => self.back.read_beginning(look, &mut self.pass.beginning)?,
         }
         self.back.open_at_end()
     }
@@ -208,38 +237,38 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
     /// Takes the nearest node with this id for the tip, whatever the file says. To be called first;
     /// [`next`](Self::next) then gives `None` at once when there is no such node.
     pub fn from(&mut self, id: &W::Id) {
-        self.want = Want::Start(id.clone());
+        self.pass.want = Want::Start(id.clone());
     }
 
     /// The header's bookkeeping.
     pub fn head(&self) -> &Head<W::Id> {
-        &self.beginning.head
+        &self.pass.beginning.head
     }
 
     /// What is known of the beginning.
     pub(super) fn beginning(&self) -> &Beginning<W::Id> {
-        &self.beginning
+        &self.pass.beginning
     }
 
     /// Whether all that was told is right: reads on to the beginning if anything was assumed.
     pub(super) fn prefix_holds(&mut self) -> Result<bool, ReplayError<R::Error>> {
-        let Some(assumed) = self.assumed else {
+        let Some(assumed) = self.pass.assumed else {
             return Ok(true);
         };
         while self.prev() != Before::Nothing {}
-        self.beginning.prefix_end = Some(self.parented);
+        self.pass.beginning.prefix_end = Some(self.parented);
         self.back.check()?;
         Ok(self.parented > assumed)
     }
 
     /// What was met so far.
     pub fn notes(&self) -> &Notes {
-        &self.notes
+        &self.pass.notes
     }
 
     /// The sums so far.
     pub fn tally(&self) -> &Tally {
-        &self.tally
+        &self.pass.tally
     }
 
     /// Where the first record begins of those that were read; `u64::MAX` when there was none.
@@ -249,12 +278,17 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
 
     /// A leaf led to the tip.
     pub(super) fn tip_is_marked(&self) -> bool {
-        self.marked
+        self.pass.marked
     }
 
     /// Other nodes stand after the tip, perhaps.
     pub(super) fn tip_is_followed(&self) -> bool {
-        self.nodes_to_tip > 1
+        self.pass.nodes_to_tip > 1
+    }
+
+    /// From now on nothing is noted.
+    pub(super) fn be_quiet(&mut self) {
+        self.pass.quiet = true;
     }
 
     /// The bookkeeping of the node that was told last.
@@ -276,14 +310,14 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
 
     /// The next node; none after a failure, of which [`check`](Self::check) tells.
     pub(super) fn step(&mut self) -> Option<Link> {
-        let bridged = match core::mem::replace(&mut self.want, Want::Nothing) {
+        let bridged = match core::mem::replace(&mut self.pass.want, Want::Nothing) {
             Want::Nothing => None,
             Want::Tip => self.find_tip().then_some(false),
             Want::Start(id) => self.find_node(&id).then_some(false),
             Want::Node(id) => self.find_parent(&id),
         };
         let Some(bridged) = bridged else {
-            self.tally.branch_known = true;
+            self.pass.tally.branch_known = true;
             return None;
         };
         let kind = match self.record().kind {
@@ -302,22 +336,22 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
 
     /// Goes on reading back until the sums are complete.
     pub(super) fn complete_tally(&mut self) -> Result<(), ReplayError<R::Error>> {
-        while !self.tally.branch_known && self.step().is_some() {}
-        while !self.tally.spent_known {
-            self.tally.spent_known |= self.prev() == Before::Nothing;
+        while !self.pass.tally.branch_known && self.step().is_some() {}
+        while !self.pass.tally.spent_known {
+            self.pass.tally.spent_known |= self.prev() == Before::Nothing;
         }
         self.check()
     }
 
     /// Sets what is sought after the present node.
     fn follow(&mut self) {
-        let Beginning { head, prefix_end } = &self.beginning;
+        let Beginning { head, prefix_end } = &self.pass.beginning;
         let start = self.back.extent().start;
-        self.want = match &self.back.record().parent_id {
+        self.pass.want = match &self.back.record().parent_id {
             Some(id) => Want::Node(id.clone()),
             None if !head.ours && start < prefix_end.unwrap_or(u64::MAX) => {
                 if prefix_end.is_none() {
-                    self.assumed = self.assumed.max(Some(start));
+                    self.pass.assumed = self.pass.assumed.max(Some(start));
                 }
                 Want::Tip
             }
@@ -326,22 +360,22 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
     }
 
     fn tally_link(&mut self, link: Link) {
-        let base = self.base.take().filter(|_| !link.bridged);
-        if self.tally.branch_known || link.extent.start >= self.lowest_link {
+        let based = core::mem::take(&mut self.pass.has_base) && !link.bridged;
+        if self.pass.tally.branch_known || link.extent.start >= self.lowest_link {
             return;
         }
         self.lowest_link = link.extent.start;
         let record = self.back.record();
-        let compacted = match &record.totals {
-            Some(totals) if link.kind == Kind::Compaction => Some(&totals.branch),
-            _ => None,
+        let base = match &record.totals {
+            _ if based => &self.pass.base,
+            Some(totals) if link.kind == Kind::Compaction => &totals.branch,
+            _ => {
+                record.add_usage_to(&mut self.pass.tally.branch);
+                return;
+            }
         };
-        if let Some(base) = base.as_ref().or(compacted) {
-            self.tally.branch.merge(base);
-            self.tally.branch_known = true;
-        } else {
-            record.add_usage_to(&mut self.tally.branch);
-        }
+        self.pass.tally.branch.merge(base);
+        self.pass.tally.branch_known = true;
     }
 
     /// What stands before the present place, the header excepted.
@@ -350,14 +384,14 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
             let before = self.back.prev();
             match before {
                 Before::Torn => {
-                    self.notes.health.torn = true;
-                    self.notes.torn_at = Some(self.back.torn_start());
+                    self.pass.notes.health.torn = true;
+                    self.pass.notes.torn_at = Some(self.back.torn_start());
                 }
                 Before::Corrupt => {
                     let line_start = self.back.line_start();
                     if line_start < self.lowest_corrupt {
                         self.lowest_corrupt = line_start;
-                        count(&mut self.notes.health.corrupt, true);
+                        count(&mut self.pass.notes.health.corrupt, true);
                     }
                 }
                 Before::Record => {
@@ -378,26 +412,30 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
         let start = self.back.extent().start;
         if start < self.lowest {
             self.lowest = start;
-            let fork_point = self.beginning.head.fork_point.as_ref();
-            self.tally.take(record, fork_point);
-            count(&mut self.notes.leaves, record.kind == Kind::Leaf);
+            let fork_point = self.pass.beginning.head.fork_point.as_ref();
+            self.pass.tally.take(record, fork_point);
+            count(&mut self.pass.notes.leaves, record.kind == Kind::Leaf);
         }
         if record.ends_prefix() {
             self.parented = self.parented.min(start);
         }
         if record.is_node() {
             if self.lowest_link == u64::MAX {
-                self.nodes_to_tip = self.nodes_to_tip.saturating_add(1);
+                self.pass.nodes_to_tip = self.pass.nodes_to_tip.saturating_add(1);
             }
             if let Some(id) = &record.id {
-                self.watch.see(id, start);
+                self.pass.watch.see(id, start);
             }
         }
     }
 
-    /// Totals of the branch that the record just read states.
-    fn stated_base(&self) -> Option<UsageTotals> {
-        self.record().totals.as_ref().map(|totals| totals.branch)
+    /// Holds the totals of the branch that the record just read states.
+    fn hold_base(&mut self) {
+        let totals = &self.back.record().totals;
+        self.pass.has_base = totals.is_some();
+        if let Some(totals) = totals {
+            self.pass.base = totals.branch;
+        }
     }
 
     /// F12: goes to the tip at the present place.
@@ -416,13 +454,13 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
                         continue;
                     };
                     let mark = self.back.mark();
-                    self.base = self.stated_base();
+                    self.hold_base();
                     if self.find_node(&target) {
-                        self.marked |= self.lowest_link == u64::MAX;
+                        self.pass.marked |= self.lowest_link == u64::MAX;
                         return true;
                     }
-                    self.base = None;
-                    count(&mut self.notes.dangling_leaves, !self.quiet);
+                    self.pass.has_base = false;
+                    count(&mut self.pass.notes.dangling_leaves, !self.pass.quiet);
                     self.back.jump(mark);
                 }
                 _ => {}
@@ -462,19 +500,19 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
                 Kind::Message | Kind::Compaction if nearest.is_none() => {
                     nearest = Some((self.back.mark(), corrupt || self.back.salvaged()));
                 }
-                Kind::Leaf if self.base.is_none() && record.reference.as_ref() == Some(id) => {
-                    self.base = self.stated_base();
+                Kind::Leaf if !self.pass.has_base && record.reference.as_ref() == Some(id) => {
+                    self.hold_base();
                 }
                 _ => {}
             }
         }
-        self.base = None;
+        self.pass.has_base = false;
         if let Some((mark, true)) = nearest {
-            count(&mut self.notes.bridges, !self.quiet);
+            count(&mut self.pass.notes.bridges, !self.pass.quiet);
             self.back.jump(mark);
             return Some(true);
         }
-        count(&mut self.notes.missing_parents, !self.quiet);
+        count(&mut self.pass.notes.missing_parents, !self.pass.quiet);
         None
     }
 
@@ -486,7 +524,7 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
     /// Goes back to a node of the branch, as if it had just been told.
     pub(super) fn revisit(&mut self, mark: Mark) {
         self.back.jump(mark);
-        self.base = None;
+        self.pass.has_base = false;
         self.follow();
     }
 
@@ -496,11 +534,11 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
     /// older still. So each is looked at in turn, and memory stays constant.
     pub(super) fn kept_start(&mut self) -> Option<u64> {
         let mark = self.back.mark();
-        self.quiet = true;
+        self.pass.quiet = true;
         let start = self.look_for_kept();
-        self.watch = Watch::default();
+        self.pass.watch = Watch::NEW;
         self.revisit(mark);
-        self.quiet = false;
+        self.pass.quiet = false;
         start
     }
 
@@ -508,13 +546,13 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
         let mut wanted = self.back.record().reference.clone();
         let mut answer = None;
         loop {
-            self.watch = Watch {
+            self.pass.watch = Watch {
                 wanted,
-                ..Watch::default()
+                ..Watch::NEW
             };
             let start = self.find_kept()?;
             answer = answer.or(Some(start));
-            let Some((mark, older_wanted)) = self.watch.older.take() else {
+            let Some((mark, older_wanted)) = self.pass.watch.older.take() else {
                 return answer;
             };
             self.revisit(mark);
@@ -527,21 +565,21 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
         while let Some(link) = self.step() {
             let start = link.extent.start;
             // A search for a lost parent may have seen further back than this link.
-            if let Some(at) = self.watch.wanted_at.filter(|at| *at >= start) {
+            if let Some(at) = self.pass.watch.wanted_at.filter(|at| *at >= start) {
                 let is_it = at == start && link.kind == Kind::Message;
                 return is_it.then_some(start);
             }
-            if self.watch.older_at.is_some_and(|at| at >= start) {
+            if self.pass.watch.older_at.is_some_and(|at| at >= start) {
                 return None;
             }
             // An older compaction that keeps from the same entry on stands or falls with those before it.
             let reference = &self.back.record().reference;
             if link.kind == Kind::Compaction
-                && self.watch.older.is_none()
-                && *reference != self.watch.wanted
+                && self.pass.watch.older.is_none()
+                && *reference != self.pass.watch.wanted
                 && let Some(id) = reference.clone()
             {
-                self.watch.older = Some((self.back.mark(), id));
+                self.pass.watch.older = Some((self.back.mark(), id));
             }
         }
         None

@@ -132,7 +132,7 @@ impl<'b, R: Read + Seek, W: Scanning> Reverse<'b, R, W> {
         }
         let mark = self.compaction.take()?;
         self.branch.revisit(mark);
-        self.branch.quiet = true;
+        self.branch.be_quiet();
         Some(Item {
             extent: mark.extent(),
             summary: true,

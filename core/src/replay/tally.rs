@@ -1,13 +1,13 @@
 //! Sums on the way back: usage of the branch, and of all that was spent (F11, F18, F19).
 
 use crate::{
-    id::Sequence,
+    id::{FOREIGN_NUMBER_FLOOR, Sequence},
     record::{Kind, Record, Role, Totals},
-    usage::{UsageTotals, add_to},
+    usage::{Usage, UsageTotals, add_to},
 };
 
 /// Sums, gathered from the end back to the newest totals that can be trusted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Tally {
     /// Usage and turns of the branch, as far back as it was followed.
@@ -16,8 +16,8 @@ pub struct Tally {
     pub branch_known: bool,
     /// `spent` is complete.
     pub spent_known: bool,
-    /// The counter for the next id.
-    pub sequence: Sequence,
+    /// The number that the next id takes at least; 0 is as good as 1.
+    next: u64,
     spent: Spent,
     /// What was spent after the newest bearer of the fork point, going back: it counts if an earlier one turns up.
     before_fork: Spent,
@@ -30,7 +30,7 @@ pub struct Tally {
 }
 
 /// What was spent, and how many tokens of it when the newest compaction was written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Spent {
     all: UsageTotals,
@@ -44,7 +44,43 @@ impl Spent {
     }
 }
 
+/// No usage at all.
+pub(super) const NO_USAGE: UsageTotals = UsageTotals {
+    usage: Usage {
+        input_tokens: 0,
+        output_tokens: 0,
+        cache_read_tokens: 0,
+        cache_write_tokens: 0,
+        cache_write_1h_tokens: None,
+        reasoning_tokens: None,
+    },
+    turns: 0,
+    unreported: 0,
+};
+
+const NO_SPENT: Spent = Spent {
+    all: NO_USAGE,
+    until_compaction: 0,
+};
+
 impl Tally {
+    pub(super) const NEW: Self = Tally {
+        branch: NO_USAGE,
+        branch_known: false,
+        spent_known: false,
+        next: 0,
+        spent: NO_SPENT,
+        before_fork: NO_SPENT,
+        forked: false,
+        compacted: false,
+        watermark: None,
+    };
+
+    /// The counter for the next id.
+    pub fn sequence(&self) -> Sequence {
+        Sequence::starting_at(self.next)
+    }
+
     /// Usage of all entries that are not inherited, as far back as was read.
     pub fn spent(&self) -> UsageTotals {
         self.spent.all
@@ -63,7 +99,7 @@ impl Tally {
     /// Takes in a record that is met for the first time, going back.
     pub(super) fn take<I: PartialEq>(&mut self, record: &Record<I>, fork_point: Option<&I>) {
         if let Some(number) = record.number {
-            self.sequence.observe_number(number);
+            self.observe(number.wrapping_add(1));
         }
         if self.spent_known {
             return;
@@ -73,7 +109,7 @@ impl Tally {
             && matches!(record.kind, Kind::Message | Kind::Compaction);
         if bears_fork {
             self.spent.merge(&self.before_fork);
-            self.before_fork = Spent::default();
+            self.before_fork = NO_SPENT;
             self.forked = true;
         }
         self.compacted |= record.kind == Kind::Compaction;
@@ -107,8 +143,13 @@ impl Tally {
             self.watermark = Some(totals.watermark);
         }
         self.spent_known = true;
-        if let Some(last) = Sequence::starting_at(totals.next_seq).peek().checked_sub(1) {
-            self.sequence.observe_number(last);
+        self.observe(totals.next_seq.min(FOREIGN_NUMBER_FLOOR));
+    }
+
+    /// Numbers below this one have been given; those beyond the floor are foreign names.
+    fn observe(&mut self, next: u64) {
+        if next <= FOREIGN_NUMBER_FLOOR {
+            self.next = self.next.max(next);
         }
     }
 }
