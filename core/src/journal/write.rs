@@ -269,7 +269,8 @@ impl Write for Checked<'_, '_, '_> {
         if self.check.fault.is_some() {
             return Ok(0);
         }
-        self.pen.put(buf)?;
+        self.pen.put(buf);
+        self.pen.outcome()?;
         Ok(buf.len())
     }
 

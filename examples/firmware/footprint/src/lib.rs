@@ -8,8 +8,8 @@ pub use nor::{Nor, SIZE};
 
 use sessionlog_core::{Clock, Timestamp, flash::FlashLog, journal::Journal};
 
-/// The journal as a device would have it: bounds as the defaults are.
-pub type Log = Journal<FlashLog<Nor>, Ticks, 16>;
+/// The journal as a device would have it: bounds as the defaults are, the flash log in a place of its own.
+pub type Log = Journal<&'static mut FlashLog<Nor>, Ticks, 16>;
 
 /// A clock that goes on by a second whenever it is looked at.
 pub struct Ticks(pub i64);
