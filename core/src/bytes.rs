@@ -1,6 +1,8 @@
 //! Copying bytes without the panic that `copy_from_slice` links when lengths differ, which a small build does not see
 //! is out of reach; finding bytes in a few instructions where there is no vector unit.
 
+use heapless::Vec;
+
 /// Copies as many bytes as both have, and gives their number.
 #[cfg_attr(not(feature = "flash"), allow(dead_code))]
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
@@ -53,22 +55,22 @@ pub(crate) fn find_either(one: u8, other: u8, bytes: &[u8]) -> Option<usize> {
         .position(|found| *found == one || *found == other)
 }
 
-/// The decimal digits of a number, without `core::fmt`, which firmware may not link.
-pub(crate) fn digits(value: u64, buf: &mut [u8; 20]) -> &[u8] {
-    // u64::MAX has 20 digits.
-    let mut start = buf.len();
-    let mut value = value;
-    for slot in buf.iter_mut().rev() {
+/// Adds the decimal digits of a number, without `core::fmt`, which firmware may not link. `u64::MAX` has 20.
+#[inline(never)]
+pub(crate) fn digits(mut value: u64, digits: &mut Vec<u8, 20>) {
+    // There is room for all, in both.
+    let mut backwards: Vec<u8, 20> = Vec::new();
+    loop {
         let (rest, digit) = divide(value, 10);
-        // Below 10.
-        *slot = b'0'.wrapping_add(digit as u8);
-        start = start.wrapping_sub(1);
+        let _ = backwards.push(b'0'.wrapping_add(digit as u8));
         value = rest;
         if value == 0 {
             break;
         }
     }
-    buf.get(start..).unwrap_or(&[])
+    while let Some(digit) = backwards.pop() {
+        let _ = digits.push(digit);
+    }
 }
 
 /// A number divided by a small one, and what is left.
@@ -122,7 +124,9 @@ mod tests {
     fn digits_are_decimal() {
         for value in [0, 7, 10, 99, 100, u64::from(u32::MAX), u64::MAX] {
             let text = std::string::ToString::to_string(&value);
-            assert_eq!(digits(value, &mut [0; 20]), text.as_bytes());
+            let mut written = Vec::new();
+            digits(value, &mut written);
+            assert_eq!(written, text.as_bytes());
         }
     }
 

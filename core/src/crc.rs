@@ -32,8 +32,10 @@ impl Crc32 {
     /// The eight lowercase hex digits that a record carries.
     pub fn hex(value: u32) -> [u8; 8] {
         let mut out = [0; 8];
-        for (digit, shift) in out.iter_mut().zip([28u32, 24, 20, 16, 12, 8, 4, 0]) {
-            let nibble = (value >> shift) as u8 & 0xf;
+        let mut rest = value;
+        for digit in &mut out {
+            rest = rest.rotate_left(4);
+            let nibble = rest as u8 & 0xf;
             *digit = if nibble < 10 {
                 nibble.wrapping_add(b'0')
             } else {

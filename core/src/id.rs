@@ -5,7 +5,7 @@
 
 use crate::bytes::digits;
 use core::fmt;
-use heapless::String;
+use heapless::{String, Vec};
 
 /// The longest id, in bytes, that is kept and compared. A UUID has 36.
 pub const MAX_ID_LEN: usize = 128;
@@ -24,16 +24,24 @@ pub struct EntryId(String<MAX_ID_LEN>);
 impl EntryId {
     /// The id that a session gives to its own entry number `n`, e.g. `msg-7`.
     #[must_use]
+    #[inline(always)]
     pub fn own(kind: IdKind, n: u64) -> Self {
         let mut id = Self(String::new());
-        // A prefix and 20 digits always fit, so this cannot fail. Without `core::fmt`, which firmware may not link.
-        let mut buf = [0; 20];
-        for text in [kind.prefix().as_bytes(), digits(n, &mut buf)] {
+        id.name(kind, n);
+        id
+    }
+
+    /// Adds a name to nothing. Without `core::fmt`, which firmware may not link.
+    #[inline(never)]
+    fn name(&mut self, kind: IdKind, n: u64) {
+        let mut number = Vec::new();
+        digits(n, &mut number);
+        for text in [kind.prefix().as_bytes(), &number] {
             for byte in text {
-                let _ = id.0.push(char::from(byte & 0x7f));
+                // A prefix and 20 digits always fit.
+                let _ = self.0.push(char::from(byte & 0x7f));
             }
         }
-        id
     }
 
     /// The id of this text, which is UTF-8 and not too long.

@@ -5,6 +5,7 @@
 
 use crate::bytes::divide;
 use core::{fmt, str};
+use heapless::Vec;
 
 const MS_PER_DAY: i64 = 86_400_000;
 /// Days in the 400 years after which the Gregorian calendar repeats.
@@ -89,13 +90,18 @@ impl Timestamp {
     ///
     /// Outside the years 0000 to 9999 the text is the nearest instant that four digits can tell.
     pub fn format<'b>(&self, buf: &'b mut [u8; 24]) -> &'b str {
+        let mut text = Vec::new();
+        self.write(&mut text);
+        for (to, from) in buf.iter_mut().zip(&text) {
+            *to = *from;
+        }
         // ASCII only, so this cannot fail.
-        str::from_utf8(self.write(buf)).unwrap_or_default()
+        str::from_utf8(buf).unwrap_or_default()
     }
 
-    /// As [`format`](Self::format): the text's bytes.
+    /// What [`format`](Self::format) writes.
     #[inline(never)]
-    pub(crate) fn write<'b>(&self, buf: &'b mut [u8; 24]) -> &'b [u8] {
+    pub(crate) fn write(&self, text: &mut Vec<u8, 24>) {
         let ms = self.0.clamp(MIN_TEXT_MS, MAX_TEXT_MS);
         // From the year 0 on, so not negative.
         let ms = ms.wrapping_sub(MIN_TEXT_MS) as u64;
@@ -103,20 +109,14 @@ impl Timestamp {
         let (minutes, second) = divide(seconds, 60);
         let (hours, minute) = divide(minutes, 60);
         let (days, hour) = divide(hours, 24);
-        let (year, month, day) = civil_from_days((days as i32).wrapping_sub(DAYS_BEFORE_EPOCH));
-        *buf = *b"0000-00-00T00:00:00.000Z";
-        for (end, value) in [
-            (4, year as u32),
-            (7, month as u32),
-            (10, day as u32),
-            (13, hour),
-            (16, minute),
-            (19, second),
-            (23, milli),
-        ] {
-            put_digits(buf.get_mut(..end).unwrap_or(&mut []), value);
-        }
-        buf
+        let (year, month, day) = civil_from_days(days as u32);
+        field(text, 1_000, year, b'-');
+        field(text, 10, month, b'-');
+        field(text, 10, day, b'T');
+        field(text, 10, hour, b':');
+        field(text, 10, minute, b':');
+        field(text, 10, second, b'.');
+        field(text, 100, milli, b'Z');
     }
 }
 
@@ -209,16 +209,15 @@ impl Reader<'_> {
     }
 }
 
-/// Writes `value` in decimal at the end of `buf`, over the zeros there.
-fn put_digits(buf: &mut [u8], mut value: u32) {
-    for slot in buf.iter_mut().rev() {
-        if value == 0 {
-            break;
-        }
-        // The remainder is 0 to 9.
-        *slot = b'0'.wrapping_add((value % 10) as u8);
-        value /= 10;
+/// Adds a number whose first digit counts `unit`, and a mark behind it.
+#[inline(never)]
+fn field(text: &mut Vec<u8, 24>, mut unit: u32, value: u32, mark: u8) {
+    while let Some(digit) = value.checked_div(unit) {
+        // There is room: all fields together have 24 bytes.
+        let _ = text.push(b'0'.wrapping_add((digit % 10) as u8));
+        unit /= 10;
     }
+    let _ = text.push(mark);
 }
 
 /// `None` if there is no such month.
@@ -253,32 +252,35 @@ fn days_from_civil(year: i32, month: i32, day: i32) -> i32 {
         .wrapping_sub(EPOCH_DAYS)
 }
 
-/// Year, month and day of a day since 1970-01-01; the reverse of [`days_from_civil`].
-fn civil_from_days(days: i32) -> (i32, i32, i32) {
-    let days = days.wrapping_add(EPOCH_DAYS);
-    let era = days.div_euclid(DAYS_PER_ERA);
-    let day_of_era = days.rem_euclid(DAYS_PER_ERA);
-    // Takes the leap days out (every 4 years, not every 100, but the 400th), so that all years have 365.
-    let year_of_era = day_of_era
-        .wrapping_sub(day_of_era / 1_460)
-        .wrapping_add(day_of_era / 36_524)
-        .wrapping_sub(day_of_era / 146_096)
-        / 365;
-    let before_year = year_of_era
-        .wrapping_mul(365)
-        .wrapping_add(year_of_era / 4)
-        .wrapping_sub(year_of_era / 100);
-    let day_of_year = day_of_era.wrapping_sub(before_year);
+/// Year, month and day of a day since 0000-01-01, to the year 9999; the reverse of [`days_from_civil`].
+///
+/// Years start in March here as well, and four centuries earlier, so that nothing is negative. Quarters of days make
+/// the divisions even: 146,097 are a century of the Gregorian calendar on average, 1,461 a year of the Julian one.
+fn civil_from_days(days: u32) -> (u32, u32, u32) {
+    let quarters = days
+        .wrapping_add(DAYS_PER_ERA as u32)
+        .wrapping_sub(DAYS_BEFORE_EPOCH.wrapping_sub(EPOCH_DAYS) as u32)
+        .wrapping_mul(4)
+        .wrapping_add(3);
+    let century = quarters / 146_097;
+    let quarters = (quarters % 146_097) | 3;
+    let year_of_century = quarters / 1_461;
+    let day_of_year = (quarters % 1_461) / 4;
+    // 153 days in every five months from March on.
     let month_from_march = day_of_year.wrapping_mul(5).wrapping_add(2) / 153;
     let day = day_of_year
         .wrapping_sub(month_from_march.wrapping_mul(153).wrapping_add(2) / 5)
         .wrapping_add(1);
-    let month = (month_from_march.wrapping_add(2) % 12).wrapping_add(1);
-    let january_or_february = i32::from(month <= 2);
-    let year = era
-        .wrapping_mul(400)
-        .wrapping_add(year_of_era)
-        .wrapping_add(january_or_february);
+    let next_year = month_from_march >= 10;
+    let month = match next_year {
+        true => month_from_march.wrapping_sub(9),
+        false => month_from_march.wrapping_add(3),
+    };
+    let year = century
+        .wrapping_mul(100)
+        .wrapping_add(year_of_century)
+        .wrapping_add(next_year.into())
+        .wrapping_sub(400);
     (year, month, day)
 }
 

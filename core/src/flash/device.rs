@@ -1,11 +1,12 @@
 //! The flash with its geometry: block headers by sequence number, frames through a window, and the walk over a block.
 
 use super::{
-    Error, Geometry, GeometryError,
+    Geometry, GeometryError,
     layout::{BlockHeader, Content, FRAME_HEADER, FrameHeader, HEADER, MAX_FRAME, is_erased},
 };
 use crate::bytes::clear;
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+use heapless::Vec;
 
 /// Bad headers in a row that a search passes over.
 const PASSED: u32 = 8;
@@ -34,6 +35,30 @@ pub(super) struct Frame {
 impl Frame {
     pub(super) fn end(&self) -> u64 {
         self.offset.wrapping_add(u64::from(self.header.len()))
+    }
+}
+
+/// Room for a frame. It takes its size when it is first used, so that a log can be built in its place, without being
+/// copied there.
+pub(super) struct Buffer(Vec<u8, { MAX_FRAME as usize }>);
+
+impl Buffer {
+    pub(super) const fn new() -> Self {
+        Buffer(Vec::new())
+    }
+
+    #[inline(never)]
+    pub(super) fn bytes(&mut self) -> &mut [u8] {
+        while self.0.push(0).is_ok() {}
+        &mut self.0
+    }
+}
+
+impl core::ops::Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -70,28 +95,35 @@ pub(super) struct Device<F> {
     pub(super) flash: F,
     pub(super) geometry: Geometry,
     /// The window: what was read last, as much as a frame or a block header may need.
-    bytes: [u8; MAX_FRAME as usize],
+    bytes: Buffer,
     /// The flash's address of the first byte that it holds, and how many it holds.
     at: u32,
     held: u32,
 }
 
 impl<F: ReadNorFlash> Device<F> {
-    pub(super) fn new(flash: F, geometry: Geometry) -> Result<Self, Error<F::Error>> {
+    /// Errors: [`GeometryError::Capacity`], [`GeometryError::Unit`].
+    #[inline(always)]
+    pub(super) fn check(flash: &F, geometry: &Geometry) -> Result<(), GeometryError> {
         let fits = usize::try_from(geometry.end()).is_ok_and(|end| end <= flash.capacity());
         if !fits {
-            return Err(Error::Geometry(GeometryError::Capacity));
+            return Err(GeometryError::Capacity);
         }
         if !(geometry.unit() as usize).is_multiple_of(F::READ_SIZE) {
-            return Err(Error::Geometry(GeometryError::Unit));
+            return Err(GeometryError::Unit);
         }
-        Ok(Device {
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn new(flash: F, geometry: Geometry) -> Self {
+        Device {
             flash,
             geometry,
-            bytes: [0; MAX_FRAME as usize],
+            bytes: Buffer::new(),
             at: 0,
             held: 0,
-        })
+        }
     }
 
     /// What the window holds from this address on.
@@ -104,7 +136,11 @@ impl<F: ReadNorFlash> Device<F> {
     #[inline(never)]
     fn fetch(&mut self, address: u32, len: u32) -> Result<(), F::Error> {
         self.held = 0;
-        let bytes = self.bytes.get_mut(..len as usize).unwrap_or(&mut []);
+        let bytes = self
+            .bytes
+            .bytes()
+            .get_mut(..len as usize)
+            .unwrap_or(&mut []);
         self.flash.read(address, bytes)?;
         (self.at, self.held) = (address, len);
         Ok(())
@@ -262,7 +298,7 @@ impl<F: NorFlash> Device<F> {
         self.erase(header.seq)?;
         // The window holds nothing now.
         let len = self.geometry.header_len() as usize;
-        let bytes = self.bytes.get_mut(..len).unwrap_or(&mut []);
+        let bytes = self.bytes.bytes().get_mut(..len).unwrap_or(&mut []);
         if let Some((place, padding)) = bytes.split_first_chunk_mut::<HEADER>() {
             header.encode(&self.geometry, place);
             clear(padding);

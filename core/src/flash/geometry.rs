@@ -27,6 +27,8 @@ pub struct Geometry {
     header: u16,
     /// The longest frame, padding included.
     frame: u16,
+    /// The longest line that a session may begin with.
+    line: u32,
 }
 
 /// Why a region cannot hold a log.
@@ -97,17 +99,20 @@ impl Geometry {
         if !(MIN_BLOCKS..u32::from(u16::MAX)).contains(&blocks) {
             return Err(GeometryError::Blocks);
         }
+        let header = (HEADER as u16)
+            .checked_next_multiple_of(unit)
+            .unwrap_or(unit);
+        let over = (MAX_FRAME as u16).checked_rem(unit).unwrap_or(0);
+        let frame = (MAX_FRAME as u16).saturating_sub(over);
         Ok(Geometry {
             start: range.start,
             block,
             // Each of these is at most 65,534.
             blocks: blocks as u16,
             unit,
-            header: (HEADER as u16)
-                .checked_next_multiple_of(unit)
-                .unwrap_or(unit),
-            frame: (MAX_FRAME as u16)
-                .saturating_sub((MAX_FRAME as u16).checked_rem(unit).unwrap_or(0)),
+            header,
+            frame,
+            line: longest_line(block, header.into(), frame.into()),
         })
     }
 
@@ -168,15 +173,7 @@ impl Geometry {
     /// The longest line that a session may begin with: its header, with its line end. A copy of it and what reclaiming
     /// adds to it must fit a block, beside a frame.
     pub fn max_header(&self) -> u32 {
-        let room = self.block.saturating_sub(self.header_len());
-        // All of these are whole units.
-        let room = room.saturating_sub(self.frame_max());
-        let whole = room.checked_div(self.frame_max()).unwrap_or(0);
-        let rest = room.saturating_sub(whole.saturating_mul(self.frame_max()));
-        let payload = whole.saturating_mul(self.frame_max().saturating_sub(FRAME_HEADER));
-        payload
-            .saturating_add(rest.saturating_sub(FRAME_HEADER))
-            .saturating_sub(super::reclaim::MARK.len() as u32)
+        self.line
     }
 
     /// Where the block with this sequence number lies.
@@ -210,6 +207,17 @@ impl Geometry {
         let room = self.block.saturating_sub(pos).min(self.frame_max());
         room.saturating_sub(FRAME_HEADER)
     }
+}
+
+/// The longest line that fits a block beside a frame, with what reclaiming adds to it. All of these are whole units.
+fn longest_line(block: u32, header: u32, frame: u32) -> u32 {
+    let room = block.saturating_sub(header).saturating_sub(frame);
+    let whole = room.checked_div(frame).unwrap_or(0);
+    let rest = room.saturating_sub(whole.saturating_mul(frame));
+    whole
+        .saturating_mul(frame.saturating_sub(FRAME_HEADER))
+        .saturating_add(rest.saturating_sub(FRAME_HEADER))
+        .saturating_sub(super::reclaim::MARK.len() as u32)
 }
 
 /// For sizes of at most 256.

@@ -197,7 +197,7 @@ impl FrameHeader {
     #[inline(never)]
     pub(super) fn seal<'b>(
         mut self,
-        buf: &'b mut [u8; MAX_FRAME as usize],
+        buf: &'b mut [u8],
         len: usize,
         geometry: &Geometry,
         seq: u32,

@@ -1,7 +1,11 @@
 //! The log's state, and how it comes from the flash.
 
 use super::{
-    Error, Geometry, device::Device, layout::MAX_FRAME, mount::End, reclaim::Mover, view::View,
+    Error, Geometry,
+    device::{Buffer, Device},
+    mount::End,
+    reclaim::Mover,
+    view::View,
 };
 use crate::bytes::{copy, find};
 use embedded_storage::nor_flash::{ErrorType, ReadNorFlash};
@@ -37,7 +41,7 @@ pub struct FlashLog<F: ErrorType> {
     pub(super) device: Device<F>,
     pub(super) options: Options,
     /// What is to be programmed: a frame, with room for its header.
-    pub(super) frame: [u8; MAX_FRAME as usize],
+    pub(super) frame: Buffer,
     /// Bytes of payload in it.
     pub(super) fill: usize,
     /// The bytes to be programmed begin with a record's first byte.
@@ -66,7 +70,7 @@ pub struct FlashLog<F: ErrorType> {
     /// Blocks behind the next one, up to before this one, hold what does not count any more.
     pub(super) stale: u32,
     /// How the tail is moved, once anything is to be given up.
-    pub(super) mover: Option<Mover<F>>,
+    pub(super) mover: Option<fn() -> Mover<F>>,
 }
 
 impl<F: ReadNorFlash> FlashLog<F> {
@@ -75,7 +79,8 @@ impl<F: ReadNorFlash> FlashLog<F> {
     ///
     /// Errors: [`Error::Flash`] from reading, [`Error::Geometry`]. Damage is no error: see [`FlashLog::survey`].
     pub fn mount(flash: F, geometry: Geometry, options: Options) -> Result<Self, Error<F::Error>> {
-        let mut log = Self::unread(flash, geometry, options)?;
+        Device::check(&flash, &geometry).map_err(Error::Geometry)?;
+        let mut log = Self::unread(flash, geometry, options);
         log.find()?;
         Ok(log)
     }
@@ -89,7 +94,8 @@ impl<F: ReadNorFlash> FlashLog<F> {
         geometry: Geometry,
         options: Options,
     ) -> Result<&mut Self, Error<F::Error>> {
-        Self::put_in(place, flash, geometry, options)?;
+        Device::check(&flash, &geometry).map_err(Error::Geometry)?;
+        *place = Some(Self::unread(flash, geometry, options));
         if let Some(log) = place
             && let Err(error) = log.find()
         {
@@ -100,44 +106,34 @@ impl<F: ReadNorFlash> FlashLog<F> {
         place.as_mut().ok_or(Error::NoSuchSession)
     }
 
-    /// A stack frame of its own, which is gone when the flash is read.
-    #[inline(never)]
-    fn put_in(
-        place: &mut Option<Self>,
-        flash: F,
-        geometry: Geometry,
-        options: Options,
-    ) -> Result<(), Error<F::Error>> {
-        *place = Some(Self::unread(flash, geometry, options)?);
-        Ok(())
-    }
-
     /// A log of which nothing has been read.
     #[inline(always)]
-    fn unread(flash: F, geometry: Geometry, options: Options) -> Result<Self, Error<F::Error>> {
-        Ok(FlashLog {
-            device: Device::new(flash, geometry)?,
+    fn unread(flash: F, geometry: Geometry, options: Options) -> Self {
+        // A zero that the compiler does not know: many that it knows it clears by a routine of 170 bytes.
+        let none = core::hint::black_box(0_u32);
+        FlashLog {
+            device: Device::new(flash, geometry),
             options,
-            frame: [0; MAX_FRAME as usize],
+            frame: Buffer::new(),
             fill: 0,
             starts: true,
             new_session: true,
             in_header: true,
-            view: View::whole(0, 0, 0),
-            ended: 0,
-            durable: 0,
-            position: 0,
-            next: 0,
+            view: View::whole(none, none, none.into()),
+            ended: none.into(),
+            durable: none.into(),
+            position: none.into(),
+            next: none,
             pos: geometry.block_size(),
-            tail: 0,
-            wish: 0,
+            tail: none,
+            wish: none,
             copy: None,
-            stale: 0,
+            stale: none,
             mover: match options.policy {
                 Policy::StopWhenFull => None,
-                Policy::OverwriteOldest => Some(Self::MOVER),
+                Policy::OverwriteOldest => Some(Self::mover),
             },
-        })
+        }
     }
 
     /// Reads where the log ends.
@@ -148,7 +144,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
         };
         // Where no record was ever whole, the log begins anew where it began.
         (self.next, self.tail) = (newest.tail, newest.tail);
-        self.view = View::whole(newest.tail, newest.tail, 0);
+        self.view.begin(newest.tail, newest.tail, 0);
         // Of the blocks that do not count, the last may have been in the middle of being erased, and its header may read
         // as one again.
         self.stale = newest.seq.saturating_add(2);
@@ -168,7 +164,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
                 same &= self.device.again(end.block.seq, &end.newest)?;
             }
             if same {
-                copy(&mut self.frame, self.device.read_again());
+                copy(self.frame.bytes(), self.device.read_again());
                 self.go_on(&end, newest.seq, newest.tail);
                 return Ok(());
             }
@@ -192,7 +188,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
         if block.seq == newest || block.tail != newest_tail {
             self.stale = newest.saturating_add(1);
         }
-        self.view = View::whole(block.session, block.seq, len);
+        self.view.begin(block.session, block.seq, len);
         self.view.lose(self.tail, self.copy);
     }
 

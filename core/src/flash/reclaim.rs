@@ -72,10 +72,12 @@ struct HeaderLine {
 }
 
 impl<F: ReadNorFlash> FlashLog<F> {
-    pub(super) const MOVER: Mover<F> = Mover {
-        wanted: Self::wanted_tail,
-        open: Self::move_tail,
-    };
+    pub(super) fn mover() -> Mover<F> {
+        Mover {
+            wanted: Self::wanted_tail,
+            open: Self::move_tail,
+        }
+    }
 
     /// Gives up what lies before offset `keep_from` of the newest session, in whole blocks, older sessions included;
     /// [`Journal::keep_from`](crate::journal::Journal::keep_from) tells the offset that the journal needs. Gives the
@@ -102,7 +104,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
     }
 
     fn raise_tail(&mut self, block: u32) -> u32 {
-        self.mover = Some(Self::MOVER);
+        self.mover = Some(Self::mover);
         let before = self.wish.max(self.tail);
         self.wish = before.max(block);
         self.wish.saturating_sub(before)
@@ -156,7 +158,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
     fn header_line(&mut self, session: u32, tail: u32) -> Result<Option<HeaderLine>, F::Error> {
         let source = if session == self.view.session && !self.new_session {
             self.open_view()?;
-            self.view
+            self.view.clone()
         } else {
             let mut view = View::whole(session, self.next.saturating_sub(1), u64::MAX);
             view.lose(self.tail, self.copy);

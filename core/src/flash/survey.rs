@@ -131,7 +131,8 @@ impl<F: NorFlash> FlashLog<F> {
         geometry: super::Geometry,
         options: super::Options,
     ) -> Result<Self, Error<F::Error>> {
-        let mut device = super::device::Device::new(flash, geometry)?;
+        super::device::Device::check(&flash, &geometry).map_err(Error::Geometry)?;
+        let mut device = super::device::Device::new(flash, geometry);
         let blocks = geometry.blocks();
         let mut lap = 0;
         for place in 0..blocks {

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::bytes::{copy, find};
 use embedded_storage::nor_flash::ReadNorFlash;
+use heapless::Vec;
 
 /// Frames of the present block that are remembered, beside the last one.
 const MARKS: usize = 8;
@@ -36,19 +37,18 @@ struct Part {
 }
 
 /// The block that was read last.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Present {
     part: Part,
     seq: u32,
     /// There is one.
     known: bool,
-    marked: u8,
-    marks: [Mark; MARKS],
+    marks: Vec<Mark, MARKS>,
     /// The frame that was read last.
     last: Mark,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct View {
     /// Length of the stream as far as it has been programmed.
     pub(super) len: u64,
@@ -71,12 +71,14 @@ pub(super) struct View {
 
 impl View {
     /// A session that is whole, or that is still to come.
+    #[inline(always)]
     pub(super) fn whole(session: u32, last: u32, len: u64) -> Self {
-        let nothing = Mark { pos: 0, ahead: 0 };
+        // As for the log's zeros.
+        let none = core::hint::black_box(0_u32);
         View {
             len,
-            base: 0,
-            copy_len: 0,
+            base: none.into(),
+            copy_len: none.into(),
             session,
             low: session,
             last,
@@ -84,17 +86,28 @@ impl View {
             open: true,
             present: Present {
                 part: Part {
-                    start: 0,
-                    limit: 0,
-                    next: 0,
+                    start: none.into(),
+                    limit: none.into(),
+                    next: none,
                 },
-                seq: 0,
+                seq: none,
                 known: false,
-                marked: 0,
-                marks: [nothing; MARKS],
-                last: nothing,
+                marks: Vec::new(),
+                last: Mark {
+                    pos: none,
+                    ahead: none,
+                },
             },
         }
+    }
+
+    /// Makes this the view of another session, which is whole.
+    #[inline(never)]
+    pub(super) fn begin(&mut self, session: u32, last: u32, len: u64) {
+        (self.session, self.low, self.last) = (session, session, last);
+        (self.len, self.base) = (len, 0);
+        self.open = true;
+        self.present.known = false;
     }
 
     /// What lies before block `tail` may be gone; then `copy` is the block with the header's copy. Nothing is read: the
@@ -362,7 +375,7 @@ impl Present {
     /// Another block, of which nothing has been read.
     fn begin(&mut self, seq: u32, part: Part) {
         (self.seq, self.part, self.known) = (seq, part, true);
-        self.marked = 0;
+        self.marks.clear();
         self.last.pos = 0;
     }
 
@@ -373,8 +386,7 @@ impl Present {
             pos: header_len,
             ahead: 0,
         };
-        let marks = self.marks.iter().take(self.marked.into());
-        for mark in marks.chain([&self.last]) {
+        for mark in self.marks.iter().chain([&self.last]) {
             if mark.pos > best.pos && u64::from(mark.ahead) <= ahead {
                 best = *mark;
             }
@@ -389,14 +401,11 @@ impl Present {
             ahead: frame.offset.saturating_sub(self.part.start) as u32,
         };
         self.last = mark;
-        let newest = self.marked.checked_sub(1);
-        let newest = newest.and_then(|newest| self.marks.get(usize::from(newest)));
-        let from = newest.map_or(0, |mark| mark.ahead.saturating_add(stride));
-        if mark.ahead >= from
-            && let Some(free) = self.marks.get_mut(usize::from(self.marked))
-        {
-            *free = mark;
-            self.marked = self.marked.wrapping_add(1);
+        let from = self.marks.last();
+        let from = from.map_or(0, |mark| mark.ahead.saturating_add(stride));
+        if mark.ahead >= from {
+            // Eight are enough for a whole block, or those behind them are not remembered.
+            let _ = self.marks.push(mark);
         }
     }
 }

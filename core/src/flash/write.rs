@@ -5,7 +5,6 @@ use super::{
     device::Device,
     layout::{BlockHeader, Content, FRAME_HEADER, FrameHeader},
     reclaim::Opened,
-    view::View,
 };
 use crate::{
     bytes::{copy, find},
@@ -26,7 +25,7 @@ impl<F: NorFlash> FlashLog<F> {
         if !self.new_session {
             self.ended = self.view.len;
         }
-        self.view = View::whole(self.next, self.next, 0);
+        self.view.begin(self.next, self.next, 0);
         self.new_session = true;
         self.durable = 0;
         self.in_header = true;
@@ -70,7 +69,7 @@ impl<F: NorFlash> FlashLog<F> {
         let ends = self.payload().last() == Some(&b'\n');
         let header = FrameHeader::new(Content::Stream, self.view.len, self.starts, ends);
         let geometry = &self.device.geometry;
-        let bytes = header.seal(&mut self.frame, self.fill, geometry, seq, pos);
+        let bytes = header.seal(self.frame.bytes(), self.fill, geometry, seq, pos);
         // Should this fail, nobody knows what the place holds.
         self.pos = geometry.block_size();
         self.device.program(seq, pos, bytes)?;
@@ -98,7 +97,7 @@ impl<F: NorFlash> FlashLog<F> {
     fn open_block(&mut self) -> Outcome<Opened, F> {
         // What is not durable may be gone back upon; but never behind a block that has moved the tail.
         let tail = match &self.mover {
-            Some(mover) if self.view.len <= self.durable => (mover.wanted)(self),
+            Some(mover) if self.view.len <= self.durable => (mover().wanted)(self),
             _ => self.tail,
         };
         // One block stays free.
@@ -108,7 +107,7 @@ impl<F: NorFlash> FlashLog<F> {
         if tail != self.tail
             && let Some(mover) = &self.mover
         {
-            return (mover.open)(self, tail, Self::begin_block, Device::program);
+            return (mover().open)(self, tail, Self::begin_block, Device::program);
         }
         self.begin_block(tail, self.copy)?;
         Ok(Opened {
@@ -168,7 +167,7 @@ impl<F: NorFlash> Write for FlashLog<F> {
         if let Some(mover) = &self.mover
             && self.fill == 0
             && self.view.len <= self.durable
-            && (mover.wanted)(self) > self.tail
+            && (mover().wanted)(self) > self.tail
         {
             // The record that is begun may need more than one block.
             self.close_block();
@@ -188,7 +187,10 @@ impl<F: NorFlash> Write for FlashLog<F> {
             self.in_header = end.is_none();
         }
         let start = self.fill.saturating_add(FRAME_HEADER as usize);
-        copy(self.frame.get_mut(start..).unwrap_or(&mut []), bytes);
+        copy(
+            self.frame.bytes().get_mut(start..).unwrap_or(&mut []),
+            bytes,
+        );
         self.fill = self.fill.saturating_add(bytes.len());
         Ok(bytes.len())
     }

@@ -266,7 +266,8 @@ impl<I: IdForm> Write for Checked<'_, '_, '_, '_, I> {
         if self.check.fault.is_some() {
             return Ok(0);
         }
-        self.pen.put(buf)?;
+        self.pen.put(buf);
+        self.pen.outcome()?;
         Ok(buf.len())
     }
 

@@ -96,15 +96,20 @@ impl Draft {
     }
 }
 
-/// Writes JSON.
+/// Writes JSON. Once the sink has failed nothing more reaches it: that is asked for at the end, by [`Pen::outcome`].
 pub(crate) struct Pen<'p> {
     draft: &'p mut Draft,
     sink: &'p mut dyn Sink,
+    stopped: bool,
 }
 
 impl<'p> Pen<'p> {
     pub(crate) fn new(draft: &'p mut Draft, sink: &'p mut dyn Sink) -> Self {
-        Pen { draft, sink }
+        Pen {
+            draft,
+            sink,
+            stopped: false,
+        }
     }
 
     /// Bytes so far.
@@ -112,57 +117,66 @@ impl<'p> Pen<'p> {
         self.draft.written
     }
 
+    /// Whether all is well.
+    pub(crate) fn outcome(&self) -> Result<(), Stopped> {
+        match self.stopped {
+            true => Err(Stopped),
+            false => Ok(()),
+        }
+    }
+
+    /// Nothing more is to reach the sink.
+    pub(crate) fn stop(&mut self) {
+        self.stopped = true;
+    }
+
     /// Passes the gathered bytes on.
     #[inline(never)]
-    pub(crate) fn flush(&mut self) -> Result<(), Stopped> {
-        if self.draft.scratch.is_empty() {
-            return Ok(());
+    pub(crate) fn flush(&mut self) {
+        if !self.stopped && !self.draft.scratch.is_empty() {
+            self.stopped = self.sink.take(&self.draft.scratch).is_err();
         }
-        let taken = self.sink.take(&self.draft.scratch);
         self.draft.scratch.clear();
-        taken
     }
 
     /// Bytes as they are: gathered, or passed on if they are many.
     #[inline(never)]
-    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
         self.draft.written = self.draft.written.wrapping_add(bytes.len() as u64);
         if bytes.len() >= SCRATCH {
-            self.flush()?;
-            return self.sink.take(bytes);
-        }
-        if cfg!(feature = "fast") {
+            self.flush();
+            if !self.stopped {
+                self.stopped = self.sink.take(bytes).is_err();
+            }
+        } else if cfg!(feature = "fast") {
             if self.draft.scratch.extend_from_slice(bytes).is_err() {
-                self.flush()?;
+                self.flush();
                 // There is room now.
                 let _ = self.draft.scratch.extend_from_slice(bytes);
             }
-            return Ok(());
-        }
-        // Byte by byte: a copying routine is 700 bytes of code.
-        for byte in bytes {
-            if self.draft.scratch.push(*byte).is_err() {
-                self.flush()?;
-                // There is room now.
-                let _ = self.draft.scratch.push(*byte);
+        } else {
+            // Byte by byte: a copying routine is 700 bytes of code.
+            for byte in bytes {
+                if self.draft.scratch.push(*byte).is_err() {
+                    self.flush();
+                    // There is room now.
+                    let _ = self.draft.scratch.push(*byte);
+                }
             }
         }
-        Ok(())
     }
 
     /// A value as it is.
-    pub(crate) fn raw(&mut self, value: &[u8]) -> Result<(), Stopped> {
-        self.begin_value()?;
-        self.put(value)?;
+    pub(crate) fn raw(&mut self, value: &[u8]) {
+        self.begin_value();
+        self.put(value);
         self.end_value();
-        Ok(())
     }
 
     /// The comma that a value or key needs before it.
-    pub(crate) fn begin_value(&mut self) -> Result<(), Stopped> {
-        match self.draft.comma {
-            true => self.put(b","),
-            false => Ok(()),
+    pub(crate) fn begin_value(&mut self) {
+        if self.draft.comma {
+            self.put(b",");
         }
     }
 
@@ -172,58 +186,57 @@ impl<'p> Pen<'p> {
     }
 
     /// An opening bracket or a quote.
-    pub(crate) fn open(&mut self, mark: u8) -> Result<(), Stopped> {
-        self.begin_value()?;
-        self.colon(mark)
+    pub(crate) fn open(&mut self, mark: u8) {
+        self.begin_value();
+        self.colon(mark);
     }
 
     /// What stands before a value without being its beginning.
-    pub(crate) fn colon(&mut self, mark: u8) -> Result<(), Stopped> {
+    pub(crate) fn colon(&mut self, mark: u8) {
         self.draft.comma = false;
-        self.put(&[mark])
+        self.put(&[mark]);
     }
 
     /// A closing bracket or a quote.
-    pub(crate) fn close(&mut self, mark: u8) -> Result<(), Stopped> {
+    pub(crate) fn close(&mut self, mark: u8) {
         self.end_value();
-        self.put(&[mark])
+        self.put(&[mark]);
     }
 
     /// A string value.
-    pub(crate) fn string(&mut self, text: &str) -> Result<(), Stopped> {
-        self.begin_value()?;
-        self.quoted(text)?;
+    pub(crate) fn string(&mut self, text: &str) {
+        self.begin_value();
+        self.quoted(text);
         self.end_value();
-        Ok(())
     }
 
     /// A string with its quotes, wherever it stands.
     #[inline(never)]
-    pub(crate) fn quoted(&mut self, text: &str) -> Result<(), Stopped> {
-        self.put(b"\"")?;
-        self.escaped(text)?;
-        self.put(b"\"")
+    pub(crate) fn quoted(&mut self, text: &str) {
+        self.put(b"\"");
+        self.escaped(text);
+        self.put(b"\"");
     }
 
     /// What stands between a string's quotes.
-    pub(crate) fn escaped(&mut self, text: &str) -> Result<(), Stopped> {
+    pub(crate) fn escaped(&mut self, text: &str) {
         let mut rest = text.as_bytes();
         loop {
             let (run, tail) = rest
                 .split_at_checked(plain_run(rest))
                 .unwrap_or((rest, &[]));
             if !run.is_empty() {
-                self.put(run)?;
+                self.put(run);
             }
             let Some((byte, tail)) = tail.split_first() else {
-                return Ok(());
+                return;
             };
-            self.escape(*byte)?;
+            self.escape(*byte);
             rest = tail;
         }
     }
 
-    fn escape(&mut self, byte: u8) -> Result<(), Stopped> {
+    fn escape(&mut self, byte: u8) {
         let short = match byte {
             0x08 => b'b',
             0x09 => b't',
@@ -232,16 +245,26 @@ impl<'p> Pen<'p> {
             0x0d => b'r',
             b'"' | b'\\' => byte,
             _ => {
-                self.put(b"\\u00")?;
+                self.put(b"\\u00");
                 return self.put(&[hex(byte >> 4), hex(byte & 15)]);
             }
         };
-        self.put(&[b'\\', short])
+        self.put(&[b'\\', short]);
     }
 
     /// A number value.
-    pub(crate) fn number(&mut self, value: u64) -> Result<(), Stopped> {
-        self.raw(crate::bytes::digits(value, &mut [0; 20]))
+    pub(crate) fn number(&mut self, value: u64) {
+        self.begin_value();
+        self.digits(value);
+        self.end_value();
+    }
+
+    /// A number, wherever it stands.
+    #[inline(never)]
+    pub(crate) fn digits(&mut self, value: u64) {
+        let mut digits = Vec::new();
+        crate::bytes::digits(value, &mut digits);
+        self.put(&digits);
     }
 }
 
@@ -277,7 +300,8 @@ impl ErrorType for Passing<'_, '_> {
 
 impl Write for Passing<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Stopped> {
-        self.0.put(bytes)?;
+        self.0.put(bytes);
+        self.0.outcome()?;
         Ok(bytes.len())
     }
 

@@ -110,12 +110,11 @@ impl<W: Write> JsonWriter<W> {
     }
 
     /// Lets the part that knows no sink's type write.
-    fn pen(
-        &mut self,
-        write: impl FnOnce(&mut Pen<'_>) -> Result<(), Stopped>,
-    ) -> Result<(), WriteError<W::Error>> {
+    fn pen(&mut self, write: impl FnOnce(&mut Pen<'_>)) -> Result<(), WriteError<W::Error>> {
         let mut kept = Kept::new(&mut self.sink);
-        match write(&mut Pen::new(&mut self.draft, &mut kept)) {
+        let mut pen = Pen::new(&mut self.draft, &mut kept);
+        write(&mut pen);
+        match pen.outcome() {
             Ok(()) => Ok(()),
             Err(Stopped) => Err(kept.error()),
         }
@@ -144,8 +143,8 @@ impl<W: Write> JsonWriter<W> {
     /// A member's name; its value comes next.
     pub fn key(&mut self, name: &str) -> Result<(), WriteError<W::Error>> {
         self.pen(|pen| {
-            pen.string(name)?;
-            pen.colon(b':')
+            pen.string(name);
+            pen.colon(b':');
         })
     }
 
@@ -194,10 +193,9 @@ impl<W: Write> JsonWriter<W> {
     pub fn i64(&mut self, value: i64) -> Result<(), WriteError<W::Error>> {
         self.pen(|pen| {
             if value < 0 {
-                pen.begin_value()?;
-                pen.colon(b'-')?;
+                pen.open(b'-');
             }
-            pen.number(value.unsigned_abs())
+            pen.number(value.unsigned_abs());
         })
     }
 
@@ -267,12 +265,7 @@ impl<W: Write> JsonWriter<W> {
     fn fmt(&mut self, text: fmt::Arguments<'_>) -> Result<(), WriteError<W::Error>> {
         let mut failed = false;
         self.pen(|pen| {
-            let mut pieces = Pieces {
-                pen,
-                result: Ok(()),
-            };
-            failed = pieces.write_fmt(text).is_err();
-            pieces.result
+            failed = Pieces(pen).write_fmt(text).is_err();
         })?;
         match failed {
             true => Err(JsonWriteError::DisplayFailed.into()),
@@ -281,19 +274,14 @@ impl<W: Write> JsonWriter<W> {
     }
 }
 
-/// Lets `core::fmt` write into a string, and tells the sink's failure from a `Display` implementation's own.
-struct Pieces<'a, 'p> {
-    pen: &'a mut Pen<'p>,
-    result: Result<(), Stopped>,
-}
+/// Lets `core::fmt` write into a string.
+struct Pieces<'a, 'p>(&'a mut Pen<'p>);
 
 impl fmt::Write for Pieces<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // A Display implementation may go on after an error: nothing more may reach the sink.
-        if self.result.is_ok() {
-            self.result = self.pen.escaped(text);
-        }
-        self.result.map_err(|Stopped| fmt::Error)
+        // A Display implementation may go on after an error: the pen does not.
+        self.0.escaped(text);
+        self.0.outcome().map_err(|Stopped| fmt::Error)
     }
 }
 

@@ -33,16 +33,16 @@ impl CompactionEntry<'_> {
     /// Writes the record and its line end; gives the record's length in bytes.
     pub fn encode<W: Write>(&self, sink: &mut W) -> Result<u64, WriteError<W::Error>> {
         write_record(sink, &mut |pen| {
-            text(pen, b"{\"type\":\"compaction\",\"id\":", self.id.as_str())?;
+            text(pen, b"{\"type\":\"compaction\",\"id\":", self.id.as_str());
             let parent = self.parent_id.map(EntryId::as_str);
-            optional(pen, b",\"parent_id\":", parent)?;
-            timestamp(pen, self.timestamp)?;
-            text(pen, b",\"summary\":", self.summary)?;
+            optional(pen, b",\"parent_id\":", parent);
+            timestamp(pen, self.timestamp);
+            text(pen, b",\"summary\":", self.summary);
             let first_kept = self.first_kept_entry_id.as_str();
-            text(pen, b",\"first_kept_entry_id\":", first_kept)?;
-            number(pen, b",\"tokens_before\":", self.tokens_before)?;
-            number(pen, b",\"tokens_after\":", self.tokens_after)?;
-            totals(pen, self.totals)
+            text(pen, b",\"first_kept_entry_id\":", first_kept);
+            number(pen, b",\"tokens_before\":", self.tokens_before);
+            number(pen, b",\"tokens_after\":", self.tokens_after);
+            totals(pen, self.totals);
         })
     }
 }

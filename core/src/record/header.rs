@@ -32,19 +32,18 @@ impl Header<'_> {
     /// Writes the record and its line end; gives the record's length in bytes.
     pub fn encode<W: Write>(&self, sink: &mut W) -> Result<u64, WriteError<W::Error>> {
         write_record(sink, &mut |pen| {
-            number(pen, b"{\"type\":\"session\",\"version\":", FORMAT_VERSION)?;
-            text(pen, b",\"id\":", self.id)?;
-            timestamp(pen, self.timestamp)?;
-            text(pen, b",\"cwd\":", self.cwd)?;
-            optional(pen, b",\"parent_session\":", self.parent_session)?;
-            text(pen, b",\"writer\":", WRITER)?;
+            number(pen, b"{\"type\":\"session\",\"version\":", FORMAT_VERSION);
+            text(pen, b",\"id\":", self.id);
+            timestamp(pen, self.timestamp);
+            text(pen, b",\"cwd\":", self.cwd);
+            optional(pen, b",\"parent_session\":", self.parent_session);
+            text(pen, b",\"writer\":", WRITER);
             if let Some(name) = self.branch_name {
-                text(pen, b",\"branch_name\":", name)?;
+                text(pen, b",\"branch_name\":", name);
             }
             if let Some(id) = self.fork_point {
-                text(pen, b",\"fork_point\":", id.as_str())?;
+                text(pen, b",\"fork_point\":", id.as_str());
             }
-            Ok(())
         })
     }
 }

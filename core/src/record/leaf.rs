@@ -25,11 +25,11 @@ impl LeafEntry<'_> {
     /// Writes the record and its line end; gives the record's length in bytes.
     pub fn encode<W: Write>(&self, sink: &mut W) -> Result<u64, WriteError<W::Error>> {
         write_record(sink, &mut |pen| {
-            text(pen, b"{\"type\":\"leaf\",\"id\":", self.id.as_str())?;
-            optional(pen, b",\"parent_id\":", None)?;
-            timestamp(pen, self.timestamp)?;
-            text(pen, b",\"entry_id\":", self.entry_id.as_str())?;
-            totals(pen, self.totals)
+            text(pen, b"{\"type\":\"leaf\",\"id\":", self.id.as_str());
+            optional(pen, b",\"parent_id\":", None);
+            timestamp(pen, self.timestamp);
+            text(pen, b",\"entry_id\":", self.entry_id.as_str());
+            totals(pen, self.totals);
         })
     }
 }

@@ -12,7 +12,9 @@ use crate::{
     },
     usage::UsageTotals,
 };
+use core::num::NonZeroU64;
 use embedded_io::Write;
+use heapless::Vec;
 
 /// Passes bytes on and keeps their checksum.
 struct Summing<'s> {
@@ -31,100 +33,99 @@ impl Sink for Summing<'_> {
 /// length, line end not counted.
 pub(super) fn write_record<W: Write>(
     sink: &mut W,
-    members: &mut dyn FnMut(&mut Pen<'_>) -> Result<(), Stopped>,
+    members: &mut dyn FnMut(&mut Pen<'_>),
 ) -> Result<u64, WriteError<W::Error>> {
     let mut kept = Kept::new(sink);
-    let mut draft = Draft::new();
-    match seal(&mut kept, &mut draft, members) {
-        // The line end.
-        Ok(()) => Ok(draft.written().saturating_sub(1)),
-        Err(Stopped) => Err(kept.error()),
+    match seal(&mut kept, members) {
+        Some(len) => Ok(len.into()),
+        None => Err(kept.error()),
     }
 }
 
-fn seal(
-    sink: &mut dyn Sink,
-    draft: &mut Draft,
-    members: &mut dyn FnMut(&mut Pen<'_>) -> Result<(), Stopped>,
-) -> Result<(), Stopped> {
+fn seal(sink: &mut dyn Sink, members: &mut dyn FnMut(&mut Pen<'_>)) -> Option<NonZeroU64> {
+    let mut draft = Draft::new();
     let mut summing = Summing {
         sink,
         crc: Crc32::new(),
     };
-    let mut pen = Pen::new(draft, &mut summing);
-    members(&mut pen)?;
-    pen.flush()?;
+    let mut pen = Pen::new(&mut draft, &mut summing);
+    members(&mut pen);
+    pen.flush();
+    pen.outcome().ok()?;
     let crc = Crc32::hex(summing.crc.value());
-    let mut pen = Pen::new(draft, summing.sink);
-    pen.put(b",\"crc\":\"")?;
-    pen.put(&crc)?;
-    pen.put(b"\"}\n")?;
-    pen.flush()
+    let mut pen = Pen::new(&mut draft, summing.sink);
+    pen.put(b",\"crc\":\"");
+    pen.put(&crc);
+    pen.put(b"\"}\n");
+    pen.flush();
+    pen.outcome().ok()?;
+    // The line end is none of the record's.
+    NonZeroU64::new(draft.written().wrapping_sub(1))
 }
 
 /// A string member; `before` is what stands before it.
-pub(super) fn text(pen: &mut Pen<'_>, before: &[u8], value: &str) -> Result<(), Stopped> {
-    pen.put(before)?;
-    pen.quoted(value)
+#[inline(never)]
+pub(super) fn text(pen: &mut Pen<'_>, before: &[u8], value: &str) {
+    pen.put(before);
+    pen.quoted(value);
 }
 
 /// A string member, or null.
-pub(super) fn optional(
-    pen: &mut Pen<'_>,
-    before: &[u8],
-    value: Option<&str>,
-) -> Result<(), Stopped> {
+pub(super) fn optional(pen: &mut Pen<'_>, before: &[u8], value: Option<&str>) {
     match value {
         Some(value) => text(pen, before, value),
         None => {
-            pen.put(before)?;
-            pen.put(b"null")
+            pen.put(before);
+            pen.put(b"null");
         }
     }
 }
 
 /// The `timestamp` member.
-pub(super) fn timestamp(pen: &mut Pen<'_>, value: crate::Timestamp) -> Result<(), Stopped> {
-    pen.put(b",\"timestamp\":\"")?;
-    pen.put(value.write(&mut [0; 24]))?;
-    pen.put(b"\"")
+#[inline(never)]
+pub(super) fn timestamp(pen: &mut Pen<'_>, value: crate::Timestamp) {
+    pen.put(b",\"timestamp\":\"");
+    let mut text = Vec::new();
+    value.write(&mut text);
+    pen.put(&text);
+    pen.put(b"\"");
 }
 
 /// A member that is an unsigned number.
-pub(super) fn number(pen: &mut Pen<'_>, before: &[u8], value: u64) -> Result<(), Stopped> {
-    pen.put(before)?;
-    pen.put(crate::bytes::digits(value, &mut [0; 20]))
+#[inline(never)]
+pub(super) fn number(pen: &mut Pen<'_>, before: &[u8], value: u64) {
+    pen.put(before);
+    pen.digits(value);
 }
 
 /// The `totals` member (F19), when there are totals.
-pub(super) fn totals(pen: &mut Pen<'_>, totals: Option<&Totals>) -> Result<(), Stopped> {
-    let Some(totals) = totals else { return Ok(()) };
-    pen.put(b",\"totals\":{\"branch\":{")?;
-    usage_totals(pen, &totals.branch)?;
-    pen.put(b",\"spent\":{")?;
-    usage_totals(pen, &totals.spent)?;
-    number(pen, b",\"turns\":", totals.branch.turns)?;
-    number(pen, b",\"watermark\":", totals.watermark)?;
-    number(pen, b",\"next_seq\":", totals.next_seq)?;
-    pen.put(b"}")
+pub(super) fn totals(pen: &mut Pen<'_>, totals: Option<&Totals>) {
+    if let Some(totals) = totals {
+        usage_totals(pen, b",\"totals\":{\"branch\":{", &totals.branch);
+        usage_totals(pen, b",\"spent\":{", &totals.spent);
+        number(pen, b",\"turns\":", totals.branch.turns);
+        number(pen, b",\"watermark\":", totals.watermark);
+        number(pen, b",\"next_seq\":", totals.next_seq);
+        pen.put(b"}");
+    }
 }
 
 #[inline(never)]
-fn usage_totals(pen: &mut Pen<'_>, sums: &UsageTotals) -> Result<(), Stopped> {
+fn usage_totals(pen: &mut Pen<'_>, before: &[u8], sums: &UsageTotals) {
     let usage = &sums.usage;
-    let unreported = (sums.unreported > 0).then_some(sums.unreported);
-    for (before, value) in [
-        ("\"input_tokens\":", Some(usage.input_tokens)),
-        (",\"output_tokens\":", Some(usage.output_tokens)),
-        (",\"cache_read_tokens\":", Some(usage.cache_read_tokens)),
-        (",\"cache_write_tokens\":", Some(usage.cache_write_tokens)),
-        (",\"cache_write_1h_tokens\":", usage.cache_write_1h_tokens),
-        (",\"reasoning_tokens\":", usage.reasoning_tokens),
-        (",\"unreported\":", unreported),
-    ] {
-        if let Some(value) = value {
-            number(pen, before.as_bytes(), value)?;
-        }
+    pen.put(before);
+    number(pen, b"\"input_tokens\":", usage.input_tokens);
+    number(pen, b",\"output_tokens\":", usage.output_tokens);
+    number(pen, b",\"cache_read_tokens\":", usage.cache_read_tokens);
+    number(pen, b",\"cache_write_tokens\":", usage.cache_write_tokens);
+    if let Some(tokens) = usage.cache_write_1h_tokens {
+        number(pen, b",\"cache_write_1h_tokens\":", tokens);
     }
-    pen.put(b"}")
+    if let Some(tokens) = usage.reasoning_tokens {
+        number(pen, b",\"reasoning_tokens\":", tokens);
+    }
+    if sums.unreported > 0 {
+        number(pen, b",\"unreported\":", sums.unreported);
+    }
+    pen.put(b"}");
 }

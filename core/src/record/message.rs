@@ -75,17 +75,17 @@ impl<P: Payload + ?Sized> MessageEntry<'_, P> {
     ) -> Result<u64, WriteError<W::Error>> {
         let mut refused = None;
         let written = write_record(sink, &mut |pen| {
-            text(pen, b"{\"type\":\"message\",\"id\":", self.id.as_str())?;
+            text(pen, b"{\"type\":\"message\",\"id\":", self.id.as_str());
             let parent = self.parent_id.map(EntryId::as_str);
-            optional(pen, b",\"parent_id\":", parent)?;
-            timestamp(pen, self.timestamp)?;
-            pen.put(b",\"message\":")?;
-            payload(pen).map_err(|error| {
+            optional(pen, b",\"parent_id\":", parent);
+            timestamp(pen, self.timestamp);
+            pen.put(b",\"message\":");
+            if let Err(error) = payload(pen) {
+                pen.stop();
                 if let WriteError::Json(error) = error {
                     refused = Some(error);
                 }
-                Stopped
-            })
+            }
         });
         match refused {
             Some(error) => Err(WriteError::Json(error)),

@@ -97,8 +97,9 @@ impl StoredEntry<'_> {
 /// Writes a record whose bytes up to the last member are given in pieces.
 fn write_pieces<W: Write>(sink: &mut W, pieces: &[&[u8]]) -> Result<u64, WriteError<W::Error>> {
     write_record(sink, &mut |pen| {
-        let mut pieces = pieces.iter().filter(|piece| !piece.is_empty());
-        pieces.try_for_each(|piece| pen.put(piece))
+        for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+            pen.put(piece);
+        }
     })
 }
 

@@ -8,11 +8,8 @@ pub use nor::{Nor, SIZE};
 
 use sessionlog_core::{Clock, Timestamp, flash::FlashLog, journal::Journal, record::IdHash};
 
-/// The log on flash.
-pub type Flash = FlashLog<Nor>;
-
-/// The journal as a device would have it: over a log in a `static` of its own, with ids as hashes.
-pub type Log = Journal<&'static mut Flash, Ticks, 16, IdHash>;
+/// The journal as a device would have it: bounds as the defaults are, ids as hashes, the flash log in a place of its own.
+pub type Log = Journal<&'static mut FlashLog<Nor>, Ticks, 16, IdHash>;
 
 /// A clock that goes on by a second whenever it is looked at.
 pub struct Ticks(pub i64);

@@ -1,7 +1,7 @@
 //! The uses that are weighed: each a function of its own, so that its stack can be measured too.
 
 use crate::{
-    Flash, Log, Nor, Ticks,
+    Log, Nor, Ticks,
     nor::{BLOCK, SIZE},
 };
 use core::hint::black_box;
@@ -33,7 +33,7 @@ const OPTIONS: Options = Options {
 
 /// Finds the log.
 #[inline(never)]
-pub fn mount(place: &mut Option<Flash>) -> Option<&mut Flash> {
+pub fn mount(place: &mut Option<FlashLog<Nor>>) -> Option<&mut FlashLog<Nor>> {
     let geometry = Geometry::new::<Nor>(0..SIZE, BLOCK).ok()?;
     FlashLog::mount_in(place, Nor, geometry, flash::Options::default()).ok()
 }
@@ -52,28 +52,9 @@ pub fn append_record(log: &mut FlashLog<Nor>, n: u64) -> Option<()> {
     log.sync().ok()
 }
 
-static mut FLASH: Option<Flash> = None;
-static mut LOG: Option<Log> = None;
-
-/// Mounts the log in its place, and gives the place of its journal.
-#[inline(never)]
-fn places() -> Option<(&'static mut Flash, &'static mut Option<Log>)> {
-    // SAFETY: only one use at a time runs, and the journal that borrowed the log is dropped before the log is lent again.
-    let (flash, log) = unsafe {
-        (
-            &mut *core::ptr::addr_of_mut!(FLASH),
-            &mut *core::ptr::addr_of_mut!(LOG),
-        )
-    };
-    // As in firmware with more than these few uses, the compiler does not build addresses into the library's code.
-    let (flash, log) = (black_box(flash), black_box(log));
-    *log = None;
-    Some((mount(flash)?, log))
-}
-
 /// Begins a session.
 #[inline(never)]
-pub fn create() -> Option<&'static mut Log> {
+pub fn create(place: &mut Option<Log>, flash: &'static mut Option<FlashLog<Nor>>) -> Option<()> {
     let header = Header {
         id: "d",
         timestamp: Timestamp::from_unix_ms(black_box(0)),
@@ -82,16 +63,22 @@ pub fn create() -> Option<&'static mut Log> {
         branch_name: None,
         fork_point: None,
     };
-    let (flash, place) = places()?;
-    Journal::create_in(place, flash, Ticks(0), &header, OPTIONS).ok()
+    // As in firmware with more than these few uses, the compiler does not build addresses into the library's code.
+    let (place, flash) = black_box((place, flash));
+    Journal::create_in(place, mount(flash)?, Ticks(0), &header, OPTIONS).ok()?;
+    Some(())
 }
 
 /// Goes on with a session.
 #[inline(never)]
-pub fn resume(window: &mut Window) -> Option<&'static mut Log> {
-    let (flash, place) = places()?;
-    let (log, _) = Journal::open_in(place, flash, Ticks(0), OPTIONS, window).ok()?;
-    Some(log)
+pub fn resume(
+    place: &mut Option<Log>,
+    flash: &'static mut Option<FlashLog<Nor>>,
+    window: &mut Window,
+) -> Option<()> {
+    let (place, flash) = black_box((place, flash));
+    Journal::open_in(place, mount(flash)?, Ticks(0), OPTIONS, window).ok()?;
+    Some(())
 }
 
 /// A message, durable.

@@ -9,12 +9,14 @@ use core::hint::black_box;
 use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use cortex_m_rt::entry;
 use semihosting::{println, process};
+use sessionlog_core::flash::FlashLog;
 use sessionlog_footprint::{
-    Flash, Log,
+    Log, Nor,
     uses::{self, Window},
 };
 
-static mut FLASH: Option<Flash> = None;
+static mut LOG: Option<Log> = None;
+static mut FLASH: Option<FlashLog<Nor>> = None;
 static mut WINDOW: Window = [0; 256];
 
 /// Bytes below the measuring function that are painted.
@@ -69,41 +71,40 @@ fn main() -> ! {
     core.SYST.set_clock_source(SystClkSource::Core);
     core.SYST.set_reload((1 << 24) - 1);
     core.SYST.enable_counter();
-    // SAFETY: only this function, which runs once, uses it.
-    let window = unsafe { &mut *core::ptr::addr_of_mut!(WINDOW) };
+    // SAFETY: only this function, which runs once, uses them.
+    let (place, window) = unsafe {
+        (
+            &mut *core::ptr::addr_of_mut!(LOG),
+            &mut *core::ptr::addr_of_mut!(WINDOW),
+        )
+    };
 
     erase();
-    println!(
-        "ram journal {}",
-        size_of::<Log>() + size_of::<Flash>() - FRAME_BUFFERS
-    );
-    // SAFETY: only this function, which runs once, uses it.
-    let place = unsafe { &mut *core::ptr::addr_of_mut!(FLASH) };
-    let log = uses::mount(place).unwrap_or_else(|| process::exit(1));
+    let ram = size_of::<Log>() + size_of::<FlashLog<Nor>>();
+    println!("ram journal {}", ram - FRAME_BUFFERS);
+    // SAFETY: whatever used it is gone when it is lent anew.
+    let flash = || unsafe { &mut *core::ptr::addr_of_mut!(FLASH) };
+    let mut log = uses::mount(flash());
     let mut n = 0;
     let mut put = || {
         n += 1;
-        uses::append_record(log, n)
+        uses::append_record(log.as_mut()?, n)
     };
     println!("stack record {}", stack(&mut || many(&mut put)));
     report("record", &mut core.SYST, &mut put);
 
     println!(
         "stack mount {}",
-        stack(&mut || uses::mount(place).map(|log| {
+        stack(&mut || uses::mount(flash()).map(|log| {
             black_box(log);
         }))
     );
     erase();
-    let mut log = None;
     println!(
         "stack create {}",
-        stack(&mut || {
-            log = uses::create();
-            log.as_ref().map(|_| ())
-        })
+        stack(&mut || uses::create(place, flash()))
     );
-    let log = log.unwrap_or_else(|| process::exit(1));
+    let log = place.as_mut().unwrap_or_else(|| process::exit(1));
     println!(
         "stack append {}",
         stack(&mut || many(&mut || uses::append(log)))
@@ -118,9 +119,10 @@ fn main() -> ! {
         "stack reclaim {}",
         stack(&mut || uses::reclaim(log, window))
     );
+    *place = None;
     println!(
         "stack resume {}",
-        stack(&mut || uses::resume(window).map(|_| ()))
+        stack(&mut || uses::resume(place, flash(), window))
     );
     process::exit(0)
 }

@@ -4,9 +4,10 @@
 
 use core::hint::black_box;
 use cortex_m_rt::entry;
-use sessionlog_footprint::{Flash, uses};
+use sessionlog_core::flash::FlashLog;
+use sessionlog_footprint::{Nor, uses};
 
-static mut FLASH: Option<Flash> = None;
+static mut FLASH: Option<FlashLog<Nor>> = None;
 
 fn run() -> Option<()> {
     // SAFETY: only this function, which runs once, uses it.
