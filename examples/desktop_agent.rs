@@ -85,7 +85,7 @@ fn turn(agent: &mut SessionCoordinator, question: &str) -> Result<Option<EntryId
     ];
     // Durable when this returns.
     let compacted = agent.on_turn_end_simple(&messages)?;
-    let tip = agent.session().tip().cloned();
+    let tip = agent.session().tip();
     println!("turn       {question}  (shown: {} entries)", context.len());
     if let Some(done) = compacted {
         println!("compacted  {:?}: {}", done.reason, done.summary);

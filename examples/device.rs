@@ -188,7 +188,7 @@ fn resume<const SIZE: usize>(
     let (mut journal, _) = Journal::<_, _, CUTS>::open(flash, clock, options, &mut window)?;
     println!(
         "resumed at {}: {} turns, {} tokens spent",
-        journal.tip().map_or("-", |tip| tip.as_str()),
+        journal.tip().as_ref().map_or("-", |tip| tip.as_str()),
         journal.branch_usage().turns,
         journal.spent().usage.total_tokens()
     );

@@ -287,7 +287,7 @@ fn by_reverse(
         branch_usage: counts(&tally.branch),
         spent: counts(&tally.spent()),
         watermark: tally.watermark(),
-        next_seq: tally.sequence.peek(),
+        next_seq: tally.sequence().peek(),
     })
 }
 

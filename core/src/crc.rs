@@ -32,8 +32,10 @@ impl Crc32 {
     /// The eight lowercase hex digits that a record carries.
     pub fn hex(value: u32) -> [u8; 8] {
         let mut out = [0; 8];
-        for (digit, shift) in out.iter_mut().zip([28u32, 24, 20, 16, 12, 8, 4, 0]) {
-            let nibble = (value >> shift) as u8 & 0xf;
+        let mut rest = value;
+        for digit in &mut out {
+            rest = rest.rotate_left(4);
+            let nibble = rest as u8 & 0xf;
             *digit = if nibble < 10 {
                 nibble.wrapping_add(b'0')
             } else {
@@ -94,13 +96,48 @@ mod imp {
 
 #[cfg(not(feature = "fast"))]
 mod imp {
-    use crc::{CRC_32_ISO_HDLC, Crc, Table};
+    /// What a byte does to the checksum.
+    static TABLE: [u32; 256] = table();
 
-    static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
+    const fn table() -> [u32; 256] {
+        let mut table = [0; 256];
+        let mut byte = 0_u8;
+        let mut rest: &mut [u32] = &mut table;
+        while let Some((entry, behind)) = rest.split_first_mut() {
+            *entry = byte as u32;
+            let mut bit = 0_u8;
+            while bit < 8 {
+                // The polynomial, its highest power last.
+                let carry = if *entry & 1 == 1 { 0xedb8_8320 } else { 0 };
+                *entry = (*entry >> 1) ^ carry;
+                bit = bit.wrapping_add(1);
+            }
+            byte = byte.wrapping_add(1);
+            rest = behind;
+        }
+        table
+    }
 
-    pub(super) type Digest = crc::Digest<'static, u32, Table<1>>;
+    #[derive(Clone)]
+    pub(super) struct Digest(u32);
+
     pub(super) fn new() -> Digest {
-        CRC.digest()
+        Digest(u32::MAX)
+    }
+
+    impl Digest {
+        #[inline(never)]
+        pub(super) fn update(&mut self, bytes: &[u8]) {
+            for byte in bytes {
+                let index = usize::from(self.0 as u8 ^ byte);
+                let step = TABLE.get(index).copied().unwrap_or(0);
+                self.0 = (self.0 >> 8) ^ step;
+            }
+        }
+
+        pub(super) fn finalize(self) -> u32 {
+            !self.0
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 //! Our ids are `msg-N`, `cmp-N` and `leaf-N`, with N from one counter per session. Foreign ids are
 //! opaque: any UTF-8 string of up to [`MAX_ID_LEN`] bytes.
 
-use core::fmt::{self, Write as _};
-use heapless::String;
+use crate::bytes::digits;
+use core::fmt;
+use heapless::{String, Vec};
 
 /// The longest id, in bytes, that is kept and compared. A UUID has 36.
 pub const MAX_ID_LEN: usize = 128;
@@ -23,11 +24,47 @@ pub struct EntryId(String<MAX_ID_LEN>);
 impl EntryId {
     /// The id that a session gives to its own entry number `n`, e.g. `msg-7`.
     #[must_use]
+    #[inline(always)]
     pub fn own(kind: IdKind, n: u64) -> Self {
-        let mut text = String::new();
-        // A prefix and 20 digits always fit, so this cannot fail.
-        let _ = write!(text, "{}{n}", kind.prefix());
-        Self(text)
+        let mut id = Self(String::new());
+        id.name(kind, n);
+        id
+    }
+
+    /// Adds a name to nothing. Without `core::fmt`, which firmware may not link.
+    #[inline(never)]
+    fn name(&mut self, kind: IdKind, n: u64) {
+        let mut number = Vec::new();
+        digits(n, &mut number);
+        for text in [kind.prefix().as_bytes(), &number] {
+            for byte in text {
+                // A prefix and 20 digits always fit.
+                let _ = self.0.push(char::from(byte & 0x7f));
+            }
+        }
+    }
+
+    /// The id of this text, which is UTF-8 and not too long.
+    pub(crate) fn of_text(utf8: &[u8]) -> Self {
+        let mut id = Self(String::new());
+        let (mut code, mut wanted) = (0u32, 0u8);
+        for &byte in utf8 {
+            let bits = u32::from(byte);
+            (code, wanted) = match byte {
+                ..0x80 => (bits, 0),
+                0x80..0xc0 => (code << 6 | bits & 0x3f, wanted.wrapping_sub(1)),
+                0xc0..0xe0 => (bits & 0x1f, 1),
+                0xe0..0xf0 => (bits & 0x0f, 2),
+                0xf0.. => (bits & 0x07, 3),
+            };
+            if wanted == 0
+                && let Some(c) = char::from_u32(code)
+            {
+                // What is too long is cut.
+                let _ = id.0.push(c);
+            }
+        }
+        id
     }
 
     /// The id's text.
@@ -42,13 +79,22 @@ impl EntryId {
     /// fit a `u64`.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
-        let (_, digits) = self.as_str().split_once('-')?;
-        // `u64::from_str` would also take a leading `+`.
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
-        }
-        digits.parse().ok()
+        number_of(self.as_str().as_bytes())
     }
+}
+
+/// The decimal number after the first `-` of an id: [`EntryId::number`].
+pub(crate) fn number_of(id: &[u8]) -> Option<u64> {
+    let mut bytes = id.iter();
+    bytes.find(|byte| **byte == b'-')?;
+    if bytes.as_slice().is_empty() {
+        return None;
+    }
+    bytes.try_fold(0u64, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        let value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+        (digit < 10).then_some(value)
+    })
 }
 
 impl TryFrom<&str> for EntryId {
@@ -234,6 +280,18 @@ mod tests {
             }
         );
         assert_eq!(err.to_string(), "id of 129 bytes, at most 128 are kept");
+    }
+
+    #[test]
+    fn text_of_any_characters() {
+        for text in [
+            "",
+            "msg-1",
+            "\u{e9}\u{20ac}\u{10ffff}x\0",
+            "\u{7f}\u{80}\u{7ff}\u{800}\u{ffff}",
+        ] {
+            assert_eq!(EntryId::of_text(text.as_bytes()), text);
+        }
     }
 
     #[test]

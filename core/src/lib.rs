@@ -39,6 +39,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod bytes;
 pub mod compaction;
 pub mod cost;
 pub mod crc;

@@ -5,7 +5,10 @@
 //!
 //! Panics: none, on any input.
 
-use crate::record::{Extent, Fault, Kind, Limits, Record, RecordError, RecordScanner};
+use crate::{
+    id::EntryId,
+    record::{Extent, Fault, Kind, Limits, Record, RecordError, RecordScanner, Scanning},
+};
 
 /// How our records, opi's and most others' begin: what salvage looks for (F22).
 const RECORD_START: &[u8; 9] = b"{\"type\":\"";
@@ -55,11 +58,11 @@ pub struct Damage {
 }
 
 /// What the framer finds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Event<'a> {
+pub enum Event<'a, I = EntryId> {
     /// A record.
-    Record(Found<'a>),
+    Record(Found<'a, I>),
     /// A line that ends and is no valid record, or from which records had to be salvaged. Comes before those.
     Corrupt(Damage),
     /// Bytes after the last line end that are no record: the last event.
@@ -71,12 +74,20 @@ pub enum Event<'a> {
     },
 }
 
+impl<I> Clone for Event<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Event<'_, I> {}
+
 /// A record and where it lies.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Found<'a> {
+pub struct Found<'a, I = EntryId> {
     /// Its bookkeeping.
-    pub record: &'a Record,
+    pub record: &'a Record<I>,
     /// Where it lies.
     pub extent: Extent,
     /// The line's number, from 1.
@@ -88,6 +99,14 @@ pub struct Found<'a> {
     /// Something follows it: a line end or, in a damaged line, another record. False only for a record at the very end.
     pub terminated: bool,
 }
+
+impl<I> Clone for Found<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Found<'_, I> {}
 
 /// An event without its borrow, so that callers can loop before they look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,11 +131,10 @@ enum State {
     Skip,
 }
 
-/// Frames a stream of bytes into records.
+/// Frames a stream of bytes into records, with a scanner of its own or one that is lent.
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Framer {
-    scanner: RecordScanner,
-    limits: Limits,
+pub struct Framer<W = RecordScanner> {
+    scanner: W,
     state: State,
     /// Offset of the next byte in the storage.
     at: u64,
@@ -126,7 +144,8 @@ pub struct Framer {
     /// Offset after the last record counted on this line, or the line's start.
     counted_to: u64,
     salvaged: u8,
-    damage: Option<Damage>,
+    /// What is wrong with the line, and where.
+    damage: Option<(Fault, u64)>,
     damage_told: bool,
     terminated: bool,
     /// No line before this one is other than blank.
@@ -146,9 +165,16 @@ pub struct Framer {
 impl Framer {
     /// A framer whose first byte is at offset `start` of the storage, on line `line`. (Line 1 here: the first line that is not blank, or a blank one before it.)
     pub fn new(limits: Limits, start: u64, line: u64) -> Self {
+        Self::over(RecordScanner::new(limits), start, line)
+    }
+}
+
+impl<W: Scanning> Framer<W> {
+    /// As [`new`](Framer::new), with a scanner that is given, and its limits.
+    #[inline(always)] // Built where it stays.
+    pub fn over(scanner: W, start: u64, line: u64) -> Self {
         Framer {
-            scanner: RecordScanner::new(limits),
-            limits,
+            scanner,
             state: State::Blank,
             at: start,
             line,
@@ -168,16 +194,45 @@ impl Framer {
         }
     }
 
+    /// As new, in place. (The scanner is reset where a record begins.)
+    pub(crate) fn start_over(&mut self, start: u64, line: u64) {
+        self.at = start;
+        self.line = line;
+        self.record_start = start;
+        self.terminated = true;
+        self.first_line = line == 1;
+        self.blank = true;
+        self.header_place = false;
+        self.owed_record = false;
+        self.restart = false;
+        self.new_line = false;
+        self.begin_line();
+    }
+
+    fn begin_line(&mut self) {
+        self.line_start = self.at;
+        self.counted_to = self.at;
+        self.salvaged = 0;
+        self.damage = None;
+        self.damage_told = false;
+        self.state = State::Blank;
+    }
+
+    /// The scanner.
+    pub(crate) fn scanner_mut(&mut self) -> &mut RecordScanner<W::Id> {
+        self.scanner.scanner_mut()
+    }
+
     /// Takes bytes up to the next event. `chunk` must begin at [`Framer::offset`] of the storage, which says
     /// afterwards how much was taken; in a damaged line it may go back.
-    pub fn feed(&mut self, chunk: &[u8]) -> Option<Event<'_>> {
+    pub fn feed(&mut self, chunk: &[u8]) -> Option<Event<'_, W::Id>> {
         let signal = self.advance(chunk)?;
         Some(self.event(signal))
     }
 
     /// Says that the storage ends at [`Framer::offset`]. No event and an unchanged offset mean that all is told;
     /// when the offset has gone back, feed on from there.
-    pub fn finish(&mut self) -> Option<Event<'_>> {
+    pub fn finish(&mut self) -> Option<Event<'_, W::Id>> {
         let signal = self.advance_end()?;
         Some(self.event(signal))
     }
@@ -189,12 +244,12 @@ impl Framer {
 
     /// Number of the line that the next byte stands on, from 1.
     pub fn line(&self) -> u64 {
-        self.line.saturating_add(u64::from(self.new_line))
+        self.line.wrapping_add(u64::from(self.new_line))
     }
 
     /// The bookkeeping of the record that was told last.
-    pub(crate) fn record(&self) -> &Record {
-        self.scanner.record()
+    pub(crate) fn record(&self) -> &Record<W::Id> {
+        self.scanner.scanner().record()
     }
 
     /// Offset after the last record counted on the present line, or the line's start.
@@ -206,22 +261,27 @@ impl Framer {
     pub(crate) fn extent(&self) -> Extent {
         Extent {
             start: self.record_start,
-            len: self.scanner.record().len,
+            len: self.record().len,
         }
     }
 
-    pub(crate) fn event(&self, signal: Signal) -> Event<'_> {
+    pub(crate) fn event(&self, signal: Signal) -> Event<'_, W::Id> {
         match (signal, self.damage) {
-            (Signal::Corrupt, Some(damage)) => Event::Corrupt(damage),
+            (Signal::Corrupt, Some((fault, at))) => Event::Corrupt(Damage {
+                fault,
+                line: self.line,
+                line_start: self.line_start,
+                at,
+            }),
             (Signal::Torn, _) => Event::Torn {
                 extent: Extent {
                     start: self.counted_to,
-                    len: self.at.saturating_sub(self.counted_to),
+                    len: self.at.wrapping_sub(self.counted_to),
                 },
                 line: self.line,
             },
             _ => Event::Record(Found {
-                record: self.scanner.record(),
+                record: self.record(),
                 extent: self.extent(),
                 line: self.line,
                 header_place: self.header_place,
@@ -236,7 +296,7 @@ impl Framer {
             return Some(signal);
         }
         let chunk_at = self.at;
-        let newline = memchr::memchr(b'\n', chunk);
+        let newline = crate::bytes::find(b'\n', chunk);
         let line = chunk.get(..newline.unwrap_or(chunk.len())).unwrap_or(chunk);
         while let Some(used) = self.at.checked_sub(chunk_at)
             && let Some(rest) = line.get(usize::try_from(used).unwrap_or(usize::MAX)..)
@@ -254,7 +314,7 @@ impl Framer {
         let end = self.at;
         let signal = self.end_line(true);
         if self.at == end {
-            self.at = end.saturating_add(1);
+            self.at = end.wrapping_add(1);
             self.new_line = true;
         }
         signal
@@ -271,22 +331,17 @@ impl Framer {
             self.begin_record(self.at);
         }
         if core::mem::take(&mut self.new_line) {
-            self.line = self.line.saturating_add(1);
+            self.line = self.line.wrapping_add(1);
             self.first_line &= self.blank;
             self.blank = true;
-            self.line_start = self.at;
-            self.counted_to = self.at;
-            self.salvaged = 0;
-            self.damage = None;
-            self.damage_told = false;
-            self.state = State::Blank;
+            self.begin_line();
         }
         None
     }
 
     /// Begins the candidate whose first byte is at `start`; that byte comes next.
     fn begin_record(&mut self, start: u64) {
-        self.scanner = RecordScanner::new(self.limits);
+        self.scanner_mut().reset();
         self.at = start;
         self.record_start = start;
         self.header_place = self.first_line && core::mem::take(&mut self.blank);
@@ -303,7 +358,7 @@ impl Framer {
                 self.begin_record(self.at);
                 taken = 0;
             }
-            State::Record => match self.scanner.feed(rest) {
+            State::Record => match self.scanner_mut().feed(rest) {
                 Ok(fed) => {
                     taken = fed.consumed;
                     if fed.complete {
@@ -328,7 +383,7 @@ impl Framer {
                 matched,
                 spaced: false,
             } if RECORD_START.get(matched) == Some(&byte) && self.counts_when_fused() => {
-                let matched = matched.saturating_add(1);
+                let matched = matched.wrapping_add(1);
                 self.state = State::After {
                     matched,
                     spaced: false,
@@ -346,49 +401,44 @@ impl Framer {
                 taken = 0;
             }
             State::Seek { matched: 0 } if byte != b'{' => {
-                taken = memchr::memchr(b'{', rest).unwrap_or(rest.len());
+                taken = crate::bytes::find(b'{', rest).unwrap_or(rest.len());
             }
             State::Seek { matched } => {
                 let matched = match_step(matched, byte);
                 self.state = State::Seek { matched };
                 if matched == RECORD_START.len() {
-                    let begun = RECORD_START.len().saturating_sub(1) as u64;
-                    self.begin_record(self.at.saturating_sub(begun));
+                    let begun = RECORD_START.len().wrapping_sub(1) as u64;
+                    self.begin_record(self.at.wrapping_sub(begun));
                     taken = 0;
                 }
             }
             State::Skip => taken = rest.len(),
         }
-        self.at = self.at.saturating_add(taken as u64);
+        self.at = self.at.wrapping_add(taken as u64);
         None
     }
 
     /// The candidate has failed: the line is damaged, and the search goes on two bytes before the one at which
     /// scanning stopped, since `{"` may have passed for the end of a torn string (F22).
     fn fail(&mut self, error: RecordError) {
-        self.damaged(error.fault, self.record_start.saturating_add(error.at));
-        let stopped = self.record_start.saturating_add(error.stopped);
-        let after_start = self.record_start.saturating_add(1).min(stopped);
+        self.damaged(error.fault, self.record_start.wrapping_add(error.at));
+        let stopped = self.record_start.wrapping_add(error.stopped);
+        let after_start = self.record_start.wrapping_add(1).min(stopped);
         self.at = stopped.saturating_sub(2).max(after_start);
         self.state = State::Seek { matched: 0 };
     }
 
     fn record_end(&self) -> u64 {
-        self.record_start.saturating_add(self.scanner.record().len)
+        self.record_start.wrapping_add(self.record().len)
     }
 
     fn damaged(&mut self, fault: Fault, at: u64) {
-        self.damage.get_or_insert(Damage {
-            fault,
-            line: self.line,
-            line_start: self.line_start,
-            at,
-        });
+        self.damage.get_or_insert((fault, at));
     }
 
     /// The complete candidate would count if a record followed it, or if the line ended (F22, F23).
     fn counts_when_fused(&self) -> bool {
-        let record = self.scanner.record();
+        let record = self.record();
         match record.kind {
             Kind::Message | Kind::Compaction | Kind::Leaf => true,
             Kind::Unknown => record.has_crc,
@@ -399,7 +449,7 @@ impl Framer {
     fn count_record(&mut self) {
         self.counted_to = self.record_end();
         if self.damage.is_some() {
-            self.salvaged = self.salvaged.saturating_add(1);
+            self.salvaged = self.salvaged.wrapping_add(1);
             if self.salvaged >= MAX_SALVAGED {
                 self.restart = false;
                 self.state = State::Skip;
@@ -429,13 +479,13 @@ impl Framer {
             }
             State::After { .. } => self.damaged(Fault::TrailingBytes, self.record_end()),
             State::Record => {
-                let fused = self.scanner.last_object();
+                let fused = self.scanner.scanner().last_object();
                 let stopped_at = self.at;
-                let error = self.scanner.cut_off();
+                let error = self.scanner_mut().cut_off();
                 self.fail(error);
                 self.at = stopped_at;
                 if let Some(offset) = fused {
-                    self.begin_record(self.record_start.saturating_add(offset));
+                    self.begin_record(self.record_start.wrapping_add(offset));
                     return None;
                 }
             }
@@ -469,7 +519,7 @@ impl Framer {
 /// falls back to at most that one.
 fn match_step(matched: usize, byte: u8) -> usize {
     if RECORD_START.get(matched) == Some(&byte) {
-        matched.saturating_add(1)
+        matched.wrapping_add(1)
     } else {
         usize::from(byte == b'{')
     }

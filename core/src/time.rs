@@ -3,13 +3,17 @@
 //! The proleptic Gregorian calendar, UTC, no leap seconds. Time is always passed in: nothing in this
 //! crate reads a clock.
 
+use crate::bytes::divide;
 use core::{fmt, str};
+use heapless::Vec;
 
 const MS_PER_DAY: i64 = 86_400_000;
 /// Days in the 400 years after which the Gregorian calendar repeats.
-const DAYS_PER_ERA: i64 = 146_097;
+const DAYS_PER_ERA: i32 = 146_097;
 /// Days from 0000-03-01 to 1970-01-01.
-const EPOCH_DAYS: i64 = 719_468;
+const EPOCH_DAYS: i32 = 719_468;
+/// Days from 0000-01-01 to 1970-01-01.
+const DAYS_BEFORE_EPOCH: i32 = EPOCH_DAYS + 60;
 /// 0000-01-01T00:00:00.000Z.
 const MIN_TEXT_MS: i64 = -62_167_219_200_000;
 /// 9999-12-31T23:59:59.999Z.
@@ -67,16 +71,18 @@ impl Timestamp {
         if second == 60 {
             (second, milli) = (59, 999);
         }
-        // Every field is bounded by now: at most 10^12 ms in all, so nothing wraps.
+        // Every field is bounded by now: at most 10^12 ms in all, two days of them beside the date, so nothing wraps.
         let minutes = hour
             .wrapping_mul(60)
             .wrapping_add(minute)
             .wrapping_sub(offset);
-        let ms = days_from_civil(year, month, day)
-            .wrapping_mul(MS_PER_DAY)
-            .wrapping_add(minutes.wrapping_mul(60_000))
+        let of_day = minutes
+            .wrapping_mul(60_000)
             .wrapping_add(second.wrapping_mul(1_000))
             .wrapping_add(milli);
+        let ms = i64::from(days_from_civil(year, month, day))
+            .wrapping_mul(MS_PER_DAY)
+            .wrapping_add(i64::from(of_day));
         Some(Self(ms))
     }
 
@@ -84,23 +90,33 @@ impl Timestamp {
     ///
     /// Outside the years 0000 to 9999 the text is the nearest instant that four digits can tell.
     pub fn format<'b>(&self, buf: &'b mut [u8; 24]) -> &'b str {
-        let ms = self.0.clamp(MIN_TEXT_MS, MAX_TEXT_MS);
-        let (year, month, day) = civil_from_days(ms.div_euclid(MS_PER_DAY));
-        let of_day = ms.rem_euclid(MS_PER_DAY);
-        *buf = *b"0000-00-00T00:00:00.000Z";
-        for (at, width, value) in [
-            (0, 4, year),
-            (5, 2, month),
-            (8, 2, day),
-            (11, 2, of_day / 3_600_000),
-            (14, 2, of_day / 60_000 % 60),
-            (17, 2, of_day / 1_000 % 60),
-            (20, 3, of_day % 1_000),
-        ] {
-            put_digits(buf, at, width, value);
+        let mut text = Vec::new();
+        self.write(&mut text);
+        for (to, from) in buf.iter_mut().zip(&text) {
+            *to = *from;
         }
         // ASCII only, so this cannot fail.
         str::from_utf8(buf).unwrap_or_default()
+    }
+
+    /// What [`format`](Self::format) writes.
+    #[inline(never)]
+    pub(crate) fn write(&self, text: &mut Vec<u8, 24>) {
+        let ms = self.0.clamp(MIN_TEXT_MS, MAX_TEXT_MS);
+        // From the year 0 on, so not negative.
+        let ms = ms.wrapping_sub(MIN_TEXT_MS) as u64;
+        let (seconds, milli) = divide(ms, 1_000);
+        let (minutes, second) = divide(seconds, 60);
+        let (hours, minute) = divide(minutes, 60);
+        let (days, hour) = divide(hours, 24);
+        let (year, month, day) = civil_from_days(days as u32);
+        field(text, 1_000, year, b'-');
+        field(text, 10, month, b'-');
+        field(text, 10, day, b'T');
+        field(text, 10, hour, b':');
+        field(text, 10, minute, b':');
+        field(text, 10, second, b'.');
+        field(text, 100, milli, b'Z');
     }
 }
 
@@ -144,14 +160,14 @@ impl Reader<'_> {
         Some(first)
     }
 
-    fn digit(&mut self) -> Option<i64> {
+    fn digit(&mut self) -> Option<i32> {
         let byte = self.one_of(b"0123456789")?;
-        Some(i64::from(byte.wrapping_sub(b'0')))
+        Some(i32::from(byte.wrapping_sub(b'0')))
     }
 
     /// Exactly `n` digits; `n` is at most 4.
-    fn digits(&mut self, n: u8) -> Option<i64> {
-        let mut value = 0_i64;
+    fn digits(&mut self, n: u8) -> Option<i32> {
+        let mut value = 0_i32;
         for _ in 0..n {
             value = value.wrapping_mul(10).wrapping_add(self.digit()?);
         }
@@ -159,7 +175,7 @@ impl Reader<'_> {
     }
 
     /// Milliseconds of an optional fraction, which has at least one digit if there is one.
-    fn fraction(&mut self) -> Option<i64> {
+    fn fraction(&mut self) -> Option<i32> {
         if self.one_of(b".").is_none() {
             return Some(0);
         }
@@ -173,7 +189,7 @@ impl Reader<'_> {
     }
 
     /// Minutes east of UTC.
-    fn offset_minutes(&mut self) -> Option<i64> {
+    fn offset_minutes(&mut self) -> Option<i32> {
         let sign = self.one_of(b"Zz+-")?;
         if sign.eq_ignore_ascii_case(&b'Z') {
             return Some(0);
@@ -193,17 +209,19 @@ impl Reader<'_> {
     }
 }
 
-/// Writes `value` in decimal into `buf[at..at + width]`, zeros first.
-fn put_digits(buf: &mut [u8], at: usize, width: usize, mut value: i64) {
-    for slot in buf.iter_mut().skip(at).take(width).rev() {
-        // The remainder is 0 to 9.
-        *slot = b'0'.wrapping_add((value % 10) as u8);
-        value /= 10;
+/// Adds a number whose first digit counts `unit`, and a mark behind it.
+#[inline(never)]
+fn field(text: &mut Vec<u8, 24>, mut unit: u32, value: u32, mark: u8) {
+    while let Some(digit) = value.checked_div(unit) {
+        // There is room: all fields together have 24 bytes.
+        let _ = text.push(b'0'.wrapping_add((digit % 10) as u8));
+        unit /= 10;
     }
+    let _ = text.push(mark);
 }
 
 /// `None` if there is no such month.
-fn days_in_month(year: i64, month: i64) -> Option<i64> {
+fn days_in_month(year: i32, month: i32) -> Option<i32> {
     Some(match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,
@@ -215,7 +233,7 @@ fn days_in_month(year: i64, month: i64) -> Option<i64> {
 
 /// Days since 1970-01-01. Years start in March here, so that a leap day is the last of its year.
 /// Years 0 to 9999 only.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+fn days_from_civil(year: i32, month: i32, day: i32) -> i32 {
     let year = if month <= 2 {
         year.wrapping_sub(1)
     } else {
@@ -234,32 +252,35 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
         .wrapping_sub(EPOCH_DAYS)
 }
 
-/// Year, month and day of a day since 1970-01-01; the reverse of [`days_from_civil`].
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days.wrapping_add(EPOCH_DAYS);
-    let era = days.div_euclid(DAYS_PER_ERA);
-    let day_of_era = days.rem_euclid(DAYS_PER_ERA);
-    // Takes the leap days out (every 4 years, not every 100, but the 400th), so that all years have 365.
-    let year_of_era = day_of_era
-        .wrapping_sub(day_of_era / 1_460)
-        .wrapping_add(day_of_era / 36_524)
-        .wrapping_sub(day_of_era / 146_096)
-        / 365;
-    let before_year = year_of_era
-        .wrapping_mul(365)
-        .wrapping_add(year_of_era / 4)
-        .wrapping_sub(year_of_era / 100);
-    let day_of_year = day_of_era.wrapping_sub(before_year);
+/// Year, month and day of a day since 0000-01-01, to the year 9999; the reverse of [`days_from_civil`].
+///
+/// Years start in March here as well, and four centuries earlier, so that nothing is negative. Quarters of days make
+/// the divisions even: 146,097 are a century of the Gregorian calendar on average, 1,461 a year of the Julian one.
+fn civil_from_days(days: u32) -> (u32, u32, u32) {
+    let quarters = days
+        .wrapping_add(DAYS_PER_ERA as u32)
+        .wrapping_sub(DAYS_BEFORE_EPOCH.wrapping_sub(EPOCH_DAYS) as u32)
+        .wrapping_mul(4)
+        .wrapping_add(3);
+    let century = quarters / 146_097;
+    let quarters = (quarters % 146_097) | 3;
+    let year_of_century = quarters / 1_461;
+    let day_of_year = (quarters % 1_461) / 4;
+    // 153 days in every five months from March on.
     let month_from_march = day_of_year.wrapping_mul(5).wrapping_add(2) / 153;
     let day = day_of_year
         .wrapping_sub(month_from_march.wrapping_mul(153).wrapping_add(2) / 5)
         .wrapping_add(1);
-    let month = (month_from_march.wrapping_add(2) % 12).wrapping_add(1);
-    let january_or_february = i64::from(month <= 2);
-    let year = era
-        .wrapping_mul(400)
-        .wrapping_add(year_of_era)
-        .wrapping_add(january_or_february);
+    let next_year = month_from_march >= 10;
+    let month = match next_year {
+        true => month_from_march.wrapping_sub(9),
+        false => month_from_march.wrapping_add(3),
+    };
+    let year = century
+        .wrapping_mul(100)
+        .wrapping_add(year_of_century)
+        .wrapping_add(next_year.into())
+        .wrapping_sub(400);
     (year, month, day)
 }
 

@@ -95,8 +95,13 @@ fn years_clamp() {
 #[test]
 fn every_day_in_order() {
     let (mut y, mut m, mut d) = (0, 1, 1);
-    for day in MIN_TEXT_MS / MS_PER_DAY..=MAX_TEXT_MS / MS_PER_DAY {
-        assert_eq!(civil_from_days(day), (y, m, d));
+    let day_of = |ms: i64| ms.div_euclid(MS_PER_DAY) as i32;
+    for day in day_of(MIN_TEXT_MS)..=day_of(MAX_TEXT_MS) {
+        let since_year_0 = (day + DAYS_BEFORE_EPOCH) as u32;
+        assert_eq!(
+            civil_from_days(since_year_0),
+            (y as u32, m as u32, d as u32)
+        );
         assert_eq!(days_from_civil(y, m, d), day);
         d += 1;
         if d > days_in_month(y, m).unwrap() {

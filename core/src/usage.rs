@@ -31,6 +31,7 @@ pub struct Usage {
 impl Usage {
     /// The sum of the four buckets, saturating.
     #[must_use]
+    #[inline(never)] // Long on a small processor, and called in many places.
     pub const fn total_tokens(&self) -> u64 {
         self.input_tokens
             .saturating_add(self.output_tokens)
@@ -41,21 +42,18 @@ impl Usage {
     /// Adds count by count, saturating. A part that only one side reports is that side's.
     #[must_use]
     pub fn saturating_add(self, other: &Self) -> Self {
-        Self {
-            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
-            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
-            cache_read_tokens: self
-                .cache_read_tokens
-                .saturating_add(other.cache_read_tokens),
-            cache_write_tokens: self
-                .cache_write_tokens
-                .saturating_add(other.cache_write_tokens),
-            cache_write_1h_tokens: add_parts(
-                self.cache_write_1h_tokens,
-                other.cache_write_1h_tokens,
-            ),
-            reasoning_tokens: add_parts(self.reasoning_tokens, other.reasoning_tokens),
-        }
+        let mut sum = self;
+        sum.add(other);
+        sum
+    }
+
+    fn add(&mut self, other: &Self) {
+        add_to(&mut self.input_tokens, other.input_tokens);
+        add_to(&mut self.output_tokens, other.output_tokens);
+        add_to(&mut self.cache_read_tokens, other.cache_read_tokens);
+        add_to(&mut self.cache_write_tokens, other.cache_write_tokens);
+        add_part(&mut self.cache_write_1h_tokens, other.cache_write_1h_tokens);
+        add_part(&mut self.reasoning_tokens, other.reasoning_tokens);
     }
 
     /// Subtracts count by count, stopping at zero. A part unknown on the left stays unknown; one
@@ -80,10 +78,16 @@ impl Usage {
     }
 }
 
-fn add_parts(a: Option<u64>, b: Option<u64>) -> Option<u64> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.saturating_add(b)),
-        (one, None) | (None, one) => one,
+/// Adds, saturating. Sixteen bytes of code on a small processor each time that it is not a call.
+#[cfg_attr(not(feature = "fast"), inline(never))]
+pub(crate) fn add_to(sum: &mut u64, n: u64) {
+    *sum = sum.saturating_add(n);
+}
+
+#[cfg_attr(not(feature = "fast"), inline(never))]
+fn add_part(sum: &mut Option<u64>, part: Option<u64>) {
+    if let Some(part) = part {
+        add_to(sum.get_or_insert(0), part);
     }
 }
 
@@ -112,24 +116,24 @@ impl UsageTotals {
 
     /// Counts an assistant message that reported its usage.
     pub fn add_reported(&mut self, usage: &Usage) {
-        self.usage = self.usage.saturating_add(usage);
+        self.usage.add(usage);
     }
 
     /// Counts an assistant message whose usage is unknown.
-    pub const fn add_unreported(&mut self) {
-        self.unreported = self.unreported.saturating_add(1);
+    pub fn add_unreported(&mut self) {
+        add_to(&mut self.unreported, 1);
     }
 
     /// Counts a user message.
-    pub const fn add_turn(&mut self) {
-        self.turns = self.turns.saturating_add(1);
+    pub fn add_turn(&mut self) {
+        add_to(&mut self.turns, 1);
     }
 
     /// Adds another sum, saturating.
     pub fn merge(&mut self, other: &Self) {
-        self.usage = self.usage.saturating_add(&other.usage);
-        self.turns = self.turns.saturating_add(other.turns);
-        self.unreported = self.unreported.saturating_add(other.unreported);
+        self.usage.add(&other.usage);
+        add_to(&mut self.turns, other.turns);
+        add_to(&mut self.unreported, other.unreported);
     }
 
     /// What this sum has beyond `other`, count by count, stopping at zero.

@@ -96,7 +96,7 @@ fn the_branch_is_copied_byte_for_byte() {
     assert_eq!(verify(&forked.path).unwrap().problems, []);
     assert_eq!(store.list().unwrap()[0].id, forked.id);
     let resumed = Session::open(&forked.path, Options::default()).unwrap();
-    assert_eq!(resumed.tip().unwrap(), &"msg-5");
+    assert_eq!(resumed.tip().unwrap(), "msg-5");
     assert_eq!(resumed.spent().usage.total_tokens(), 0);
     assert_eq!(resumed.branch_usage().usage.total_tokens(), 22);
 }

@@ -313,7 +313,7 @@ impl Session {
     }
 
     /// The tip.
-    pub fn tip(&self) -> Option<&EntryId> {
+    pub fn tip(&self) -> Option<EntryId> {
         self.journal.tip()
     }
 

@@ -190,7 +190,7 @@ impl Run {
         // It can be gone on with, and that is durable.
         let file = DiskFile::holding(image.to_vec());
         let mut log = open(&file, Durability::Turn).map_err(|e| format!("{e}: {}", shown()))?;
-        let tip = log.tip().cloned();
+        let tip = log.tip();
         let payload = sized_payload(9, 0, &mut Rng::new(9));
         let id = log.append(&Verbatim(payload.as_bytes()));
         let id = id.map_err(|e| e.to_string())?.to_string();

@@ -100,24 +100,14 @@ fn a_journal_lives_on_flash() {
             .expect("room is left");
         log.end_turn().expect("room is left");
         if n % 50 == 7 {
-            let before = (
-                log.tip().cloned(),
-                log.context_messages(),
-                log.totals(),
-                log.len(),
-            );
+            let before = (log.tip(), log.context_messages(), log.totals(), log.len());
             drop(log);
             let storage = mounted(&flash, BLOCK);
             let (opened, resumed) =
                 Journal::open(storage, Ticks::default(), options, &mut window).expect("resumed");
             log = opened;
             assert!(!resumed.headless && resumed.notes.health.is_clean());
-            let after = (
-                log.tip().cloned(),
-                log.context_messages(),
-                log.totals(),
-                log.len(),
-            );
+            let after = (log.tip(), log.context_messages(), log.totals(), log.len());
             assert_eq!(before, after);
             // What was reclaimed becomes lasting with the next block only.
             let keep = log.keep_from(&mut window).expect("read");

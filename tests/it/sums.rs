@@ -109,7 +109,8 @@ proptest! {
         let model = model::read(&bytes);
         prop_assert_eq!(model.state.name(), "clean");
         prop_assert!(model.bridged.is_empty() && model.missing_parents.is_empty() && model.dangling_leaves.is_empty());
-        prop_assert_eq!(session.tip().map(|id| id.as_str()), model.tip.and_then(|i| model.entries[i].id.as_deref()));
+        let tip = session.tip();
+        prop_assert_eq!(tip.as_ref().map(|id| id.as_str()), model.tip.and_then(|i| model.entries[i].id.as_deref()));
         let expected: Vec<String> = model.context.iter().map(|item| model.entries[item.entry].id.clone().unwrap()).collect();
         prop_assert_eq!(context, expected);
         if let Some(totals) = last_totals(&bytes) {

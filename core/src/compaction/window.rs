@@ -1,7 +1,10 @@
 //! The newest messages of the context, and the places among them where it may be cut.
 
 use super::{Cut, Keep, NoCut, estimate_tokens};
-use crate::record::{Message, Role, ToolCalls};
+use crate::{
+    record::{Message, Role, ToolCalls},
+    usage::add_to,
+};
 use heapless::Vec;
 
 /// Tool results whose calls can be sought at once. Behind more of them nothing is cut until the oldest are left out.
@@ -16,9 +19,9 @@ const ANYWHERE: u32 = u32::MAX;
 struct Slot {
     start: u64,
     tokens: u32,
-    /// How many messages back the tool call lies that this message answers.
+    /// Of a tool result: how many messages back the call lies that it answers, as far as that is known, and one more.
+    /// 0 of any other message.
     reach: u32,
-    tool_result: bool,
 }
 
 /// A tool result whose call is sought.
@@ -52,7 +55,7 @@ impl<const N: usize> Window<N> {
         let index = self.met;
         self.met = self.met.saturating_add(1);
         let tool_result = message.role == Role::ToolResult;
-        let mut reach = 0;
+        let mut reach = u32::from(tool_result);
         if let Some(hash) = message.answers.filter(|_| tool_result)
             && self.sought.push(Sought { hash, index }).is_err()
         {
@@ -70,7 +73,6 @@ impl<const N: usize> Window<N> {
             start,
             tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
             reach,
-            tool_result,
         });
     }
 
@@ -84,7 +86,7 @@ impl<const N: usize> Window<N> {
         let mut reached = |result: &Sought| {
             let place = usize::try_from(result.index).unwrap_or(usize::MAX);
             if let Some(slot) = slots.get_mut(place) {
-                slot.reach = index.saturating_sub(result.index);
+                slot.reach = index.wrapping_sub(result.index).saturating_add(1);
             }
         };
         let mut told_apart = ToolCalls::HELD;
@@ -170,9 +172,10 @@ impl<const N: usize> Window<N> {
         let mut needed = u64::from(self.at_least);
         for (index, slot) in self.slots.iter().enumerate() {
             let kept = index.saturating_add(1);
-            tokens = tokens.saturating_add(u64::from(slot.tokens));
-            needed = needed.max((kept as u64).saturating_add(u64::from(slot.reach)));
-            if needed > kept as u64 || slot.tool_result {
+            add_to(&mut tokens, u64::from(slot.tokens));
+            let reach = u64::from(slot.reach.saturating_sub(1));
+            needed = needed.max((kept as u64).wrapping_add(reach));
+            if needed > kept as u64 || slot.reach > 0 {
                 continue;
             }
             let cut = Some(Cut {

@@ -23,6 +23,12 @@ pub struct Geometry {
     block: u32,
     blocks: u16,
     unit: u16,
+    /// A block header's size, padding included.
+    header: u16,
+    /// The longest frame, padding included.
+    frame: u16,
+    /// The longest line that a session may begin with.
+    line: u32,
 }
 
 /// Why a region cannot hold a log.
@@ -61,7 +67,8 @@ impl Geometry {
     /// The addresses `range` of a flash `F`, in blocks of `block` bytes: the flash's erase size, or a multiple of it.
     pub fn new<F: NorFlash>(range: Range<u32>, block: u32) -> Result<Self, GeometryError> {
         let erase = u32::try_from(F::ERASE_SIZE).map_err(|_| GeometryError::Block)?;
-        let unit = least_common_multiple(F::READ_SIZE, F::WRITE_SIZE).ok_or(GeometryError::Unit)?;
+        let unit = const { least_common_multiple(F::READ_SIZE, F::WRITE_SIZE) };
+        let unit = unit.ok_or(GeometryError::Unit)?;
         let geometry = Self::with_unit(range, block, unit)?;
         if !block.is_multiple_of(erase) {
             return Err(GeometryError::Block);
@@ -89,15 +96,24 @@ impl Geometry {
             return Err(GeometryError::Range);
         }
         let blocks = len.checked_div(block).unwrap_or(0);
-        match u16::try_from(blocks) {
-            Ok(blocks) if u32::from(blocks) >= MIN_BLOCKS && blocks < u16::MAX => Ok(Geometry {
-                start: range.start,
-                block,
-                blocks,
-                unit,
-            }),
-            _ => Err(GeometryError::Blocks),
+        if !(MIN_BLOCKS..u32::from(u16::MAX)).contains(&blocks) {
+            return Err(GeometryError::Blocks);
         }
+        let header = (HEADER as u16)
+            .checked_next_multiple_of(unit)
+            .unwrap_or(unit);
+        let over = (MAX_FRAME as u16).checked_rem(unit).unwrap_or(0);
+        let frame = (MAX_FRAME as u16).saturating_sub(over);
+        Ok(Geometry {
+            start: range.start,
+            block,
+            // Each of these is at most 65,534.
+            blocks: blocks as u16,
+            unit,
+            header,
+            frame,
+            line: longest_line(block, header.into(), frame.into()),
+        })
     }
 
     /// Finds the geometry of a log that fills the addresses `range`: for reading an image of which nothing else is
@@ -157,38 +173,33 @@ impl Geometry {
     /// The longest line that a session may begin with: its header, with its line end. A copy of it and what reclaiming
     /// adds to it must fit a block, beside a frame.
     pub fn max_header(&self) -> u32 {
-        let room = self
-            .block
-            .saturating_sub(self.header_len())
-            .saturating_sub(self.frame_max());
-        let whole = room.checked_div(self.frame_max()).unwrap_or(0);
-        let rest = room.checked_rem(self.frame_max()).unwrap_or(0);
-        let rest = rest.saturating_sub(rest.checked_rem(self.unit()).unwrap_or(0));
-        whole
-            .saturating_mul(self.frame_max().saturating_sub(FRAME_HEADER))
-            .saturating_add(rest.saturating_sub(FRAME_HEADER))
-            .saturating_sub(super::reclaim::MARK.len() as u32)
+        self.line
     }
 
     /// Where the block with this sequence number lies.
     pub(super) fn address(&self, seq: u32) -> u32 {
         let index = seq.checked_rem(self.blocks()).unwrap_or(0);
-        self.start.saturating_add(index.saturating_mul(self.block))
+        // Within the region.
+        self.start.wrapping_add(index.wrapping_mul(self.block))
     }
 
     /// A block header's size, padding included.
     pub(super) fn header_len(&self) -> u32 {
-        self.padded(HEADER as u32)
+        u32::from(self.header)
     }
 
     /// The longest frame, padding included.
     pub(super) fn frame_max(&self) -> u32 {
-        MAX_FRAME.saturating_sub(MAX_FRAME.checked_rem(self.unit()).unwrap_or(0))
+        u32::from(self.frame)
     }
 
     /// The size up to the next border of a unit.
     pub(super) fn padded(&self, len: u32) -> u32 {
-        len.checked_next_multiple_of(self.unit()).unwrap_or(len)
+        let over = len.checked_rem(self.unit()).unwrap_or(0);
+        match over {
+            0 => len,
+            over => len.wrapping_add(self.unit()).wrapping_sub(over),
+        }
     }
 
     /// How many bytes of payload a frame at `pos` of a block can hold; 0 when the block is full.
@@ -198,15 +209,26 @@ impl Geometry {
     }
 }
 
+/// The longest line that fits a block beside a frame, with what reclaiming adds to it. All of these are whole units.
+fn longest_line(block: u32, header: u32, frame: u32) -> u32 {
+    let room = block.saturating_sub(header).saturating_sub(frame);
+    let whole = room.checked_div(frame).unwrap_or(0);
+    let rest = room.saturating_sub(whole.saturating_mul(frame));
+    whole
+        .saturating_mul(frame.saturating_sub(FRAME_HEADER))
+        .saturating_add(rest.saturating_sub(FRAME_HEADER))
+        .saturating_sub(super::reclaim::MARK.len() as u32)
+}
+
 /// For sizes of at most 256.
-fn least_common_multiple(a: usize, b: usize) -> Option<u16> {
-    let step = a.max(b);
+const fn least_common_multiple(a: usize, b: usize) -> Option<u16> {
+    let step = if a > b { a } else { b };
     let mut multiple = step;
     while multiple <= 256 && multiple > 0 {
         if multiple.is_multiple_of(a) && multiple.is_multiple_of(b) {
-            return u16::try_from(multiple).ok();
+            return Some(multiple as u16);
         }
-        multiple = multiple.checked_add(step)?;
+        multiple = multiple.saturating_add(step);
     }
     None
 }

@@ -1,7 +1,7 @@
 //! What stands in a block: its header and its frames. `docs/flash.md` has the rules, cited as L1 and so on.
 
 use super::Geometry;
-use crate::crc::Crc32;
+use crate::{bytes::clear, crc::Crc32};
 
 /// A block header's size in bytes, without padding (L2).
 pub(super) const HEADER: usize = 28;
@@ -54,53 +54,50 @@ impl BlockHeader {
         }
     }
 
-    pub(super) fn encode(&self, geometry: &Geometry) -> [u8; HEADER] {
-        let back = |seq: u32| u16::try_from(self.seq.saturating_sub(seq)).unwrap_or(NO_COPY);
-        let block = (geometry.block_size() / 16).saturating_sub(1);
-        let mut out = [0; HEADER];
-        let mut put = Put(&mut out);
-        put.bytes(&MAGIC);
+    pub(super) fn encode(&self, geometry: &Geometry, out: &mut [u8; HEADER]) {
+        let back = |seq: u32| u16::try_from(self.seq.wrapping_sub(seq)).unwrap_or(NO_COPY);
         let moved = if self.moved { MOVED } else { 0 };
-        put.bytes(&[VERSION | moved, geometry.unit().saturating_sub(1) as u8]);
-        put.bytes(&(block as u16).to_le_bytes());
-        put.bytes(&self.seq.to_le_bytes());
-        put.bytes(&self.session.to_le_bytes());
-        put.bytes(
-            self.offset
-                .to_le_bytes()
-                .first_chunk::<6>()
-                .unwrap_or(&[0; 6]),
-        );
-        put.bytes(&back(self.tail).to_le_bytes());
-        put.bytes(&self.copy.map_or(NO_COPY, back).to_le_bytes());
-        let crc = header_crc(&out, geometry);
+        let mut put = Put(out);
+        put.array(MAGIC);
+        put.array([VERSION | moved]);
+        put.array(geometry_bytes(geometry));
+        put.array(self.seq.to_le_bytes());
+        put.array(self.session.to_le_bytes());
+        put.array((self.offset as u32).to_le_bytes());
+        put.array(((self.offset >> 32) as u16).to_le_bytes());
+        put.array(back(self.tail).to_le_bytes());
+        put.array(self.copy.map_or(NO_COPY, back).to_le_bytes());
+        let crc = header_crc(out, geometry);
         if let Some(place) = out.last_chunk_mut::<4>() {
             *place = crc.to_le_bytes();
         }
-        out
     }
 
     /// Reads a header that was written with this geometry.
     pub(super) fn decode(bytes: &[u8], geometry: &Geometry) -> Option<Self> {
         let bytes = bytes.first_chunk::<HEADER>()?;
         let mut take = Take(bytes);
-        let [_, _, version, _, _, _]: [u8; 6] = take.array();
+        let magic = take.array();
+        let [version] = take.array();
+        let of = take.array();
         let seq = u32::from_le_bytes(take.array());
         let session = u32::from_le_bytes(take.array());
-        let [a, b, c, d, e, f] = take.array();
-        let offset = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+        let offset = u32::from_le_bytes(take.array());
+        let high = u16::from_le_bytes(take.array());
         let tail = u16::from_le_bytes(take.array());
         let copy = u16::from_le_bytes(take.array());
-        if u32::from_le_bytes(take.array()) != header_crc(bytes, geometry)
-            || Self::geometry_in(bytes)
-                != Some((geometry.block_size(), u16::try_from(geometry.unit()).ok()?))
+        let crc = u32::from_le_bytes(take.array());
+        if u16::from_le_bytes(magic) != u16::from_le_bytes(MAGIC)
+            || version & !MOVED != VERSION
+            || u32::from_le_bytes(word(of)) != u32::from_le_bytes(word(geometry_bytes(geometry)))
+            || crc != header_crc(bytes, geometry)
         {
             return None;
         }
         Some(BlockHeader {
             seq,
             session,
-            offset,
+            offset: u64::from(offset) | u64::from(high) << 32,
             tail: seq.checked_sub(u32::from(tail))?,
             moved: version & MOVED != 0,
             copy: match copy {
@@ -123,6 +120,18 @@ impl BlockHeader {
     }
 }
 
+/// What a header says of the geometry: the unit and the size of a block.
+fn geometry_bytes(geometry: &Geometry) -> [u8; 3] {
+    let block = (geometry.block_size() / 16).wrapping_sub(1);
+    let [low, high] = (block as u16).to_le_bytes();
+    [geometry.unit().wrapping_sub(1) as u8, low, high]
+}
+
+/// For comparing: as one number.
+fn word([a, b, c]: [u8; 3]) -> [u8; 4] {
+    [a, b, c, 0]
+}
+
 /// The number of blocks is no member of the header, but part of what its checksum covers.
 fn header_crc(bytes: &[u8; HEADER], geometry: &Geometry) -> u32 {
     let mut crc = Crc32::new();
@@ -143,104 +152,116 @@ pub(super) enum Content {
 /// What a frame says of itself (L4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FrameHeader {
-    pub(super) content: Content,
-    /// Where its payload lies in the stream or in the copy: the low 14 bits.
-    offset: u16,
+    /// The low 14 bits of where its payload lies in the stream or in the copy, and whether records begin and end there.
+    word: u16,
     /// Bytes of payload.
-    pub(super) len: u32,
-    /// The payload begins with a record's first byte.
-    pub(super) first: bool,
-    /// The payload ends with a record's last byte.
-    pub(super) last: bool,
+    len: u8,
+    pub(super) content: Content,
 }
 
 impl FrameHeader {
     pub(super) fn new(content: Content, offset: u64, first: bool, last: bool) -> Self {
+        let mut word = offset as u16 & OFFSET_BITS;
+        word |= if first { FIRST } else { 0 };
+        word |= if last { LAST } else { 0 };
         FrameHeader {
-            content,
-            offset: offset as u16 & OFFSET_BITS,
+            word,
             len: 0,
-            first,
-            last,
+            content,
         }
     }
 
-    /// The least offset from `expected` on that this frame can have.
-    pub(super) fn offset(&self, expected: u64) -> u64 {
-        let ahead = self.offset.wrapping_sub(expected as u16) & OFFSET_BITS;
-        expected.saturating_add(u64::from(ahead))
+    /// Bytes of payload.
+    pub(super) fn len(self) -> u32 {
+        u32::from(self.len)
     }
 
-    /// Makes a frame of the `len` bytes of payload that stand after the room for its header; gives its size with
-    /// padding.
-    pub(super) fn seal(
-        self,
-        buf: &mut [u8],
+    /// The payload begins with a record's first byte.
+    pub(super) fn first(self) -> bool {
+        self.word & FIRST != 0
+    }
+
+    /// The payload ends with a record's last byte.
+    pub(super) fn last(self) -> bool {
+        self.word & LAST != 0
+    }
+
+    /// The least offset from `expected` on that this frame can have.
+    pub(super) fn offset(self, expected: u64) -> u64 {
+        let ahead = self.word.wrapping_sub(expected as u16) & OFFSET_BITS;
+        // Damage aside, an offset has 48 bits.
+        expected.wrapping_add(u64::from(ahead))
+    }
+
+    /// Makes a frame of the `len` bytes of payload that stand after the room for its header; gives it with its padding.
+    #[inline(never)]
+    pub(super) fn seal<'b>(
+        mut self,
+        buf: &'b mut [u8],
         len: usize,
         geometry: &Geometry,
         seq: u32,
         pos: u32,
-    ) -> usize {
-        let mut word = self.offset;
-        word |= if self.first { FIRST } else { 0 };
-        word |= if self.last { LAST } else { 0 };
-        let [low, high] = word.to_le_bytes();
+    ) -> &'b [u8] {
+        self.len = len as u8;
         let end = len.saturating_add(FRAME_HEADER as usize);
         let total = geometry.padded(end as u32) as usize;
-        if let Some(padding) = buf.get_mut(end..total) {
-            padding.fill(0);
-        }
-        let Some((header, payload)) = buf.split_first_chunk_mut::<{ FRAME_HEADER as usize }>()
-        else {
-            return 0;
-        };
-        let start = [len as u8, low, high];
-        let payload = payload.get(..len).unwrap_or(&[]);
+        let bytes = buf.get_mut(..total).unwrap_or(&mut []);
+        clear(bytes.get_mut(end..).unwrap_or(&mut []));
+        let start = self.start();
+        let payload = bytes.get(FRAME_HEADER as usize..end).unwrap_or(&[]);
         let crc = frame_crc(self.content, start, payload, seq, pos);
-        let mut put = Put(header);
-        put.bytes(&start);
-        put.bytes(&crc.to_le_bytes());
-        total
+        let mut put = Put(bytes);
+        put.array(start);
+        put.array(crc.to_le_bytes());
+        bytes
+    }
+
+    /// The first bytes of a frame.
+    fn start(self) -> [u8; 3] {
+        let [low, high] = self.word.to_le_bytes();
+        [self.len, low, high]
     }
 
     /// Reads the frame at the beginning of `bytes`, which stands at `pos` of block `seq`.
     pub(super) fn decode(bytes: &[u8], seq: u32, pos: u32) -> Option<Self> {
         let (header, rest) = bytes.split_first_chunk::<{ FRAME_HEADER as usize }>()?;
-        let mut take = Take(header);
-        let start: [u8; 3] = take.array();
-        let crc = u32::from_le_bytes(take.array());
-        let [len, low, high] = start;
+        let [len, low, high, crc @ ..] = *header;
         let payload = rest.get(..usize::from(len)).filter(|p| !p.is_empty())?;
-        let expected = frame_crc(Content::Stream, start, payload, seq, pos);
-        let content = match crc {
-            crc if crc == expected => Content::Stream,
-            crc if crc == !expected => Content::Copy,
+        let expected = frame_crc(Content::Stream, [len, low, high], payload, seq, pos);
+        let content = match u32::from_le_bytes(crc) ^ expected {
+            0 => Content::Stream,
+            u32::MAX => Content::Copy,
             _ => return None,
         };
-        let word = u16::from_le_bytes([low, high]);
         Some(FrameHeader {
+            word: u16::from_le_bytes([low, high]),
+            len,
             content,
-            offset: word & OFFSET_BITS,
-            len: u32::from(len),
-            first: word & FIRST != 0,
-            last: word & LAST != 0,
         })
     }
 
     /// A frame's place that has never been programmed.
     pub(super) fn is_erased(bytes: &[u8]) -> bool {
-        let header = bytes.get(..FRAME_HEADER as usize).unwrap_or(bytes);
-        header.iter().all(|byte| *byte == 0xff)
+        is_erased(bytes.get(..FRAME_HEADER as usize).unwrap_or(bytes))
     }
+}
+
+/// Nothing has been programmed there.
+pub(super) fn is_erased(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0xff)
 }
 
 /// The place goes in, so that what was written elsewhere or in an earlier life of the block never passes; what a copy
 /// holds goes in inverted, so that it never passes for a part of the stream.
 fn frame_crc(content: Content, start: [u8; 3], payload: &[u8], seq: u32, pos: u32) -> u32 {
+    let mut place = [0; 11];
+    let mut put = Put(&mut place);
+    put.array(seq.to_le_bytes());
+    put.array(pos.to_le_bytes());
+    put.array(start);
     let mut crc = Crc32::new();
-    crc.update(&seq.to_le_bytes());
-    crc.update(&pos.to_le_bytes());
-    crc.update(&start);
+    crc.update(&place);
     crc.update(payload);
     match content {
         Content::Stream => crc.value(),
@@ -252,10 +273,9 @@ fn frame_crc(content: Content, start: [u8; 3], payload: &[u8], seq: u32, pos: u3
 struct Put<'b>(&'b mut [u8]);
 
 impl Put<'_> {
-    fn bytes(&mut self, bytes: &[u8]) {
-        if let Some((place, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len())
-        {
-            place.copy_from_slice(bytes);
+    fn array<const N: usize>(&mut self, bytes: [u8; N]) {
+        if let Some((place, rest)) = core::mem::take(&mut self.0).split_first_chunk_mut() {
+            *place = bytes;
             self.0 = rest;
         }
     }

@@ -2,12 +2,13 @@
 
 use super::{
     Error, Geometry,
-    device::{Device, Window},
-    layout::{BlockHeader, MAX_FRAME},
+    device::{Buffer, Device},
     mount::End,
+    reclaim::Mover,
     view::View,
 };
-use embedded_storage::nor_flash::ReadNorFlash;
+use crate::bytes::{copy, find};
+use embedded_storage::nor_flash::{ErrorType, ReadNorFlash};
 
 /// What happens when no block is free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,27 +37,25 @@ pub struct Options {
 
 /// A log in a region of flash. It reads and writes the newest session; older ones are read through
 /// [`FlashLog::session`].
-pub struct FlashLog<F> {
+pub struct FlashLog<F: ErrorType> {
     pub(super) device: Device<F>,
     pub(super) options: Options,
-    /// For reading.
-    pub(super) window: Window,
     /// What is to be programmed: a frame, with room for its header.
-    pub(super) frame: [u8; MAX_FRAME as usize],
+    pub(super) frame: Buffer,
     /// Bytes of payload in it.
     pub(super) fill: usize,
     /// The bytes to be programmed begin with a record's first byte.
     pub(super) starts: bool,
-    /// What has been programmed of the newest session.
-    pub(super) view: View,
     /// The newest session has no block yet.
     pub(super) new_session: bool,
-    /// Length of the session before it, until it has one.
+    /// Its first line has not ended.
+    pub(super) in_header: bool,
+    /// What has been programmed of the newest session.
+    pub(super) view: View,
+    /// Length of the session before it, until it has a block.
     pub(super) ended: u64,
     /// Length of the newest session as it was last made durable, if a record ended there.
     pub(super) durable: u64,
-    /// How much the session's first line may still grow, until it has ended.
-    pub(super) header_left: Option<u32>,
     /// Where reading goes on.
     pub(super) position: u64,
     /// The next block to be opened.
@@ -70,6 +69,8 @@ pub struct FlashLog<F> {
     pub(super) copy: Option<u32>,
     /// Blocks behind the next one, up to before this one, hold what does not count any more.
     pub(super) stale: u32,
+    /// How the tail is moved, once anything is to be given up.
+    pub(super) mover: Option<fn() -> Mover<F>>,
 }
 
 impl<F: ReadNorFlash> FlashLog<F> {
@@ -78,101 +79,132 @@ impl<F: ReadNorFlash> FlashLog<F> {
     ///
     /// Errors: [`Error::Flash`] from reading, [`Error::Geometry`]. Damage is no error: see [`FlashLog::survey`].
     pub fn mount(flash: F, geometry: Geometry, options: Options) -> Result<Self, Error<F::Error>> {
-        let mut device = Device::new(flash, geometry)?;
-        let mut window = Window::new();
-        let mut frame = [0; MAX_FRAME as usize];
-        let newest = device.newest()?;
-        let (mut end, mut weak) = (None, None);
-        while let Some(newest) = &newest {
-            let low = newest
-                .seq
-                .saturating_add(2)
-                .saturating_sub(geometry.blocks());
-            end = device.find_end(&mut window, newest.seq, low, Some(newest), u64::MAX, weak)?;
-            // The program of the last frame may have been cut short: its bytes stay in RAM until they are programmed
-            // anew. If they read differently now, they were never acknowledged.
-            let Some(last) = end.and_then(|end| end.newest) else {
-                break;
-            };
-            let mut same = true;
-            for _ in 0..LOOKS {
-                same &= device.load(&mut window, &last, &mut frame)?;
-            }
-            if same {
-                break;
-            }
-            weak = Some(last);
-        }
-        // Where no record was ever whole, the log begins anew where it began.
-        let next = newest.map_or(0, |newest| newest.tail);
-        // Of the blocks that do not count, the last may have been in the middle of being erased, and its header may read
-        // as one again.
-        let stale = newest.map_or(0, |newest| newest.seq.saturating_add(2));
-        let mut log = FlashLog {
-            device,
-            options,
-            window,
-            frame,
-            fill: 0,
-            starts: true,
-            view: View::whole(next, next, 0),
-            new_session: true,
-            ended: 0,
-            durable: 0,
-            header_left: Some(geometry.max_header()),
-            position: 0,
-            next,
-            pos: geometry.block_size(),
-            tail: next,
-            wish: 0,
-            copy: None,
-            stale,
-        };
-        if let (Some(end), Some(newest)) = (end, newest) {
-            log.resume(&end, &newest)?;
-        }
+        Device::check(&flash, &geometry).map_err(Error::Geometry)?;
+        let mut log = Self::unread(flash, geometry, options);
+        log.find()?;
         Ok(log)
     }
 
+    /// As [`mount`](Self::mount), in a place that outlives the caller, such as a `static`: the log stays there, and no
+    /// copy of it is ever on the stack of what reads the flash. A journal takes `&'static mut FlashLog` for a storage.
+    /// After an error the place is empty.
+    pub fn mount_in(
+        place: &mut Option<Self>,
+        flash: F,
+        geometry: Geometry,
+        options: Options,
+    ) -> Result<&mut Self, Error<F::Error>> {
+        Device::check(&flash, &geometry).map_err(Error::Geometry)?;
+        *place = Some(Self::unread(flash, geometry, options));
+        if let Some(log) = place
+            && let Err(error) = log.find()
+        {
+            *place = None;
+            return Err(error.into());
+        }
+        // It is there.
+        place.as_mut().ok_or(Error::NoSuchSession)
+    }
+
+    /// A log of which nothing has been read.
+    #[inline(always)]
+    fn unread(flash: F, geometry: Geometry, options: Options) -> Self {
+        // A zero that the compiler does not know: many that it knows it clears by a routine of 170 bytes.
+        let none = core::hint::black_box(0_u32);
+        FlashLog {
+            device: Device::new(flash, geometry),
+            options,
+            frame: Buffer::new(),
+            fill: 0,
+            starts: true,
+            new_session: true,
+            in_header: true,
+            view: View::whole(none, none, none.into()),
+            ended: none.into(),
+            durable: none.into(),
+            position: none.into(),
+            next: none,
+            pos: geometry.block_size(),
+            tail: none,
+            wish: none,
+            copy: None,
+            stale: none,
+            mover: match options.policy {
+                Policy::StopWhenFull => None,
+                Policy::OverwriteOldest => Some(Self::mover),
+            },
+        }
+    }
+
+    /// Reads where the log ends.
+    #[inline(never)]
+    fn find(&mut self) -> Result<(), F::Error> {
+        let Some(newest) = self.device.newest()? else {
+            return Ok(());
+        };
+        // Where no record was ever whole, the log begins anew where it began.
+        (self.next, self.tail) = (newest.tail, newest.tail);
+        self.view.begin(newest.tail, newest.tail, 0);
+        // Of the blocks that do not count, the last may have been in the middle of being erased, and its header may read
+        // as one again.
+        self.stale = newest.seq.saturating_add(2);
+        let low = self.stale.saturating_sub(self.device.geometry.blocks());
+        let mut weak = None;
+        loop {
+            let end = self
+                .device
+                .find_end(newest.seq, low, Some(&newest), u64::MAX, weak)?;
+            let Some(end) = end else {
+                return Ok(());
+            };
+            // The program of the last frame may have been cut short: its bytes stay in RAM until they are programmed
+            // anew. If they read differently now, they were never acknowledged.
+            let mut same = true;
+            for _ in 0..LOOKS {
+                same &= self.device.again(end.block.seq, &end.newest)?;
+            }
+            if same {
+                copy(self.frame.bytes(), self.device.read_again());
+                self.go_on(&end, newest.seq, newest.tail);
+                return Ok(());
+            }
+            weak = Some((end.block.seq, end.newest.pos));
+        }
+    }
+
     /// Goes on where a session ends.
-    fn resume(&mut self, end: &End, newest: &BlockHeader) -> Result<(), F::Error> {
+    fn go_on(&mut self, end: &End, newest: u32, newest_tail: u32) {
         let (block, mut len) = (&end.block, end.len);
         self.durable = len;
-        if len > 0 {
-            self.header_left = None;
-        }
-        if let Some(newest) = end.newest.filter(|newest| newest.offset < len) {
-            self.fill = usize::try_from(len.saturating_sub(newest.offset)).unwrap_or(0);
-            self.starts = newest.first;
-            len = newest.offset;
+        self.in_header = len == 0;
+        if end.newest.offset < len {
+            self.fill = len.saturating_sub(end.newest.offset) as usize;
+            self.starts = end.newest.header.first();
+            len = end.newest.offset;
         }
         self.next = block.seq.saturating_add(1);
         (self.tail, self.copy) = (block.tail, block.copy);
         self.new_session = false;
-        if block.seq == newest.seq || block.tail != newest.tail {
-            self.stale = newest.seq.saturating_add(1);
+        if block.seq == newest || block.tail != newest_tail {
+            self.stale = newest.saturating_add(1);
         }
-        let view = View::whole(block.session, block.seq, len);
-        self.view = self.open_view(view, self.tail, self.copy)?;
-        Ok(())
+        self.view.begin(block.session, block.seq, len);
+        self.view.lose(self.tail, self.copy);
     }
 
-    /// Finds out where the newest session begins when the tail is there.
-    pub(super) fn open_view(
-        &mut self,
-        whole: View,
-        tail: u32,
-        copy: Option<u32>,
-    ) -> Result<View, F::Error> {
-        let (device, window) = (&mut self.device, &mut self.window);
-        let mut view = View::open(device, window, whole, tail, copy)?;
-        if view.low > view.session && view.base == view.len && !self.starts {
-            // All that has been programmed of what is left is a part of the record whose end is to be programmed.
-            let end = memchr::memchr(b'\n', self.payload());
-            let rest = end.map_or(self.fill, |end| end.saturating_add(1));
-            view.base = view.base.saturating_add(rest as u64);
+    /// Finds out where the newest session begins, if its beginning may be gone and nobody has asked yet.
+    pub(super) fn open_view(&mut self) -> Result<(), F::Error> {
+        if self.view.is_open() {
+            return Ok(());
         }
-        Ok(view)
+        self.view.open(&mut self.device)?;
+        if self.view.low > self.view.session && self.view.base == self.view.len && !self.starts {
+            // All that has been programmed of what is left is a part of the record whose end is to be programmed.
+            let end = find(b'\n', self.payload());
+            let rest = end.map_or(self.fill, |end| end.saturating_add(1));
+            self.view.base = self.view.base.saturating_add(rest as u64);
+        }
+        Ok(())
     }
 
     /// The flash, for what the log does not do.
@@ -228,7 +260,11 @@ mod tests {
 
     #[test]
     fn a_log_takes_less_than_a_kibibyte() {
-        let size = size_of::<FlashLog<()>>();
+        struct None;
+        impl ErrorType for None {
+            type Error = core::convert::Infallible;
+        }
+        let size = size_of::<FlashLog<None>>();
         std::println!("{size} bytes");
         assert!(size <= 1024, "{size} bytes");
     }

@@ -1,9 +1,10 @@
 //! Mounting: the newest block by binary search, then the end of the newest session's last whole record.
 
 use super::{
-    device::{Device, Frame, Slot, Window},
+    device::{Device, Frame, Slot},
     layout::{BlockHeader, Content},
 };
+use crate::bytes::find_last;
 use embedded_storage::nor_flash::ReadNorFlash;
 
 /// Where a session ends.
@@ -14,13 +15,13 @@ pub(super) struct End {
     /// Length of the stream: after the last whole record.
     pub(super) len: u64,
     /// The last frame of that block: it may be weak.
-    pub(super) newest: Option<Frame>,
+    pub(super) newest: Frame,
 }
 
 /// What a block's frames tell of where a session ends.
 struct Scan {
-    /// After the block's last record end.
-    end: Option<u64>,
+    /// After the block's last record end; 0 when none ends there.
+    end: u64,
     last: Option<Frame>,
 }
 
@@ -32,13 +33,21 @@ impl<F: ReadNorFlash> Device<F> {
     /// place may be just being opened, then the last place holds the newest block.
     pub(super) fn newest(&mut self) -> Result<Option<BlockHeader>, F::Error> {
         let blocks = self.geometry.blocks();
-        for place in core::iter::once(0).chain((1..blocks).rev()) {
-            if let Slot::Valid(some) = self.slot(place)? {
+        let mut place = 0;
+        loop {
+            if let Slot::Valid(mut some) = self.slot(place)? {
                 let lap_end = some.seq.saturating_add(blocks);
-                return self.last_where(some, lap_end, |_| true).map(Some);
+                self.last_before(&mut some, lap_end, u64::MAX)?;
+                return Ok(Some(some));
+            }
+            if place == 0 {
+                place = blocks;
+            }
+            place = place.wrapping_sub(1);
+            if place == 0 {
+                return Ok(None);
             }
         }
-        Ok(None)
     }
 
     /// Finds the end of the newest session that ends in block `newest` or before it, but not before block `low`.
@@ -49,19 +58,19 @@ impl<F: ReadNorFlash> Device<F> {
     /// the block of `until`, from that frame on. `known` is a header that need not be read again.
     pub(super) fn find_end(
         &mut self,
-        window: &mut Window,
         newest: u32,
         low: u32,
         known: Option<&BlockHeader>,
         mut limit: u64,
-        until: Option<Frame>,
+        until: Option<(u32, u32)>,
     ) -> Result<Option<End>, F::Error> {
         let mut session = None;
-        for seq in (low..=newest).rev() {
-            let known = known.filter(|known| known.seq == seq);
+        let mut seq = newest.wrapping_add(1);
+        while seq > low {
+            seq = seq.wrapping_sub(1);
             let block = match known {
-                Some(known) => Some(*known),
-                None => self.header(seq)?,
+                Some(known) if known.seq == seq => Some(*known),
+                _ => self.header(seq)?,
             };
             let Some(block) = block else {
                 continue;
@@ -70,12 +79,19 @@ impl<F: ReadNorFlash> Device<F> {
                 limit = u64::MAX;
             }
             session = Some(block.session);
-            let scan = self.scan(window, &block, limit, until)?;
-            let moved = block.moved && scan.last.is_some();
-            let end = scan.end.or(moved.then_some(block.start()));
-            if let Some(len) = end {
-                let newest = scan.last;
-                return Ok(Some(End { block, len, newest }));
+            let until = until.filter(|(of, _)| *of == seq);
+            let until = until.map_or(u32::MAX, |(_, pos)| pos);
+            let scan = self.scan(&block, limit, until)?;
+            if let Some(newest) = scan.last {
+                let len = match scan.end {
+                    // No record ends there.
+                    0 if block.moved => Some(block.start()),
+                    0 => None,
+                    end => Some(end),
+                };
+                if let Some(len) = len {
+                    return Ok(Some(End { block, len, newest }));
+                }
             }
             if block.session == seq && limit != u64::MAX {
                 // It says where the session before it ends; but not to a mount, for which it does not count.
@@ -85,28 +101,18 @@ impl<F: ReadNorFlash> Device<F> {
         Ok(None)
     }
 
-    fn scan(
-        &mut self,
-        window: &mut Window,
-        header: &BlockHeader,
-        limit: u64,
-        until: Option<Frame>,
-    ) -> Result<Scan, F::Error> {
-        let mut scan = Scan {
-            end: None,
-            last: None,
-        };
+    fn scan(&mut self, header: &BlockHeader, limit: u64, until: u32) -> Result<Scan, F::Error> {
+        let mut scan = Scan { end: 0, last: None };
         let mut walk = self.walk(Content::Stream, header.seq, header.start());
-        while let Some(frame) = self.next(window, &mut walk)? {
-            if until.is_some_and(|until| until.seq == frame.seq && until.pos <= frame.pos) {
+        while let Some(payload) = self.next(&mut walk)? {
+            let frame = walk.frame;
+            if frame.pos >= until {
                 break;
             }
-            let counts = limit.saturating_sub(frame.offset).min(u64::from(frame.len));
-            let payload = window.payload(&frame);
+            let counts = limit.saturating_sub(frame.offset).min(payload.len() as u64);
             let payload = payload.get(..counts as usize).unwrap_or(&[]);
-            if let Some(index) = memchr::memrchr(b'\n', payload) {
-                let end = frame.offset.saturating_add(index as u64);
-                scan.end = Some(end.saturating_add(1));
+            if let Some(index) = find_last(b'\n', payload) {
+                scan.end = frame.offset.wrapping_add(index as u64).wrapping_add(1);
             }
             scan.last = Some(frame);
         }
@@ -114,19 +120,12 @@ impl<F: ReadNorFlash> Device<F> {
     }
 
     /// Length of the header copy that block `seq` begins with; `None` when it is not whole.
-    pub(super) fn copy_len(
-        &mut self,
-        window: &mut Window,
-        seq: u32,
-    ) -> Result<Option<u64>, F::Error> {
+    pub(super) fn copy_len(&mut self, seq: u32) -> Result<Option<u64>, F::Error> {
         let mut walk = self.walk(Content::Copy, seq, 0);
         let mut end = 0;
-        while let Some(frame) = self.next(window, &mut walk)? {
-            if frame.offset != end {
-                break;
-            }
-            end = frame.end();
-            if frame.last {
+        while self.next(&mut walk)?.is_some() && walk.frame.offset == end {
+            end = walk.frame.end();
+            if walk.frame.header.last() {
                 return Ok(Some(end));
             }
         }

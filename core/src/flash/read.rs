@@ -1,6 +1,7 @@
 //! Reading the newest session, buffered bytes included.
 
 use super::{Error, FlashLog, layout::FRAME_HEADER};
+use crate::bytes::copy;
 use embedded_io::{ErrorType, Read, Seek, SeekFrom};
 use embedded_storage::nor_flash::ReadNorFlash;
 
@@ -10,20 +11,15 @@ impl<F: ReadNorFlash> ErrorType for FlashLog<F> {
 
 impl<F: ReadNorFlash> FlashLog<F> {
     fn read_at(&mut self, at: u64, out: &mut [u8]) -> Result<usize, F::Error> {
-        if let Some(skip) = at
-            .checked_sub(self.view.len)
-            .filter(|_| at >= self.view.base)
+        self.open_view()?;
+        if at >= self.view.base
+            && let Some(skip) = at.checked_sub(self.view.len)
         {
             let skip = usize::try_from(skip).unwrap_or(usize::MAX);
             let pending = self.payload().get(skip..).unwrap_or(&[]);
-            let count = pending.len().min(out.len());
-            if let (Some(out), Some(pending)) = (out.get_mut(..count), pending.get(..count)) {
-                out.copy_from_slice(pending);
-            }
-            return Ok(count);
+            return Ok(copy(out, pending));
         }
-        let (device, window) = (&mut self.device, &mut self.window);
-        self.view.read(device, window, at, out)
+        self.view.read(&mut self.device, at, out)
     }
 
     /// What is to be programmed.

@@ -6,13 +6,16 @@
 //! for a later block only. The copy carries the member `"reclaimed":true` (F9) and a checksum of its own.
 
 use super::{
-    Error, FlashLog, SessionId,
-    device::{Device, Window},
+    Error, FlashLog, Policy, SessionId,
+    device::Device,
     layout::{Content, FRAME_HEADER, FrameHeader, MAX_FRAME},
     view::View,
 };
-use crate::crc::Crc32;
-use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
+use crate::{
+    bytes::{copy, find},
+    crc::Crc32,
+};
+use embedded_storage::nor_flash::{ErrorType, ReadNorFlash};
 
 /// What the copy of a header says, before its checksum.
 pub(super) const MARK: &[u8] = br#","reclaimed":true"#;
@@ -24,24 +27,58 @@ const CLOSING: usize = CRC_KEY.len() + 8 + CLOSE.len() + 1;
 
 const CLOSE: &[u8] = br#""}"#;
 
-/// What becomes of the header copy when a block is opened.
-pub(super) struct CopyPlan {
-    /// The block that will hold it; `None` when the session at the tail has its first block.
-    pub(super) block: Option<u32>,
-    /// What is to be written into the new block.
-    pub(super) line: Option<HeaderLine>,
+/// So much of a line's end tells where the mark goes.
+const ENDING: usize = MARK.len() + CLOSING;
+
+/// How the tail is moved. A log comes by it when something is given up for the first time, so that a device that never
+/// does so need not link what it takes.
+pub(super) struct Mover<F: ErrorType> {
+    /// Where the tail is to be when the next block is opened, if it can be moved then.
+    pub(super) wanted: fn(&FlashLog<F>) -> u32,
+    /// Opens a block that moves the tail.
+    pub(super) open: Open<F>,
+}
+
+type Open<F> = fn(
+    &mut FlashLog<F>,
+    u32,
+    Begin<F>,
+    Program<F>,
+) -> Result<Opened, Error<<F as ErrorType>::Error>>;
+
+/// Erases the next block's place and gives it its header: with this tail and this header copy.
+pub(super) type Begin<F> =
+    fn(&mut FlashLog<F>, u32, Option<u32>) -> Result<(), <F as ErrorType>::Error>;
+
+/// Programs bytes at a position of a block.
+pub(super) type Program<F> =
+    fn(&mut Device<F>, u32, u32, &[u8]) -> Result<(), <F as ErrorType>::Error>;
+
+/// A block that has its header, and counts from its first frame on.
+pub(super) struct Opened {
+    /// Where that frame goes.
+    pub(super) pos: u32,
+    pub(super) tail: u32,
+    pub(super) copy: Option<u32>,
 }
 
 /// A session's header, to be copied.
-pub(super) struct HeaderLine {
+struct HeaderLine {
     source: View,
     /// Length, line end included.
-    len: u64,
+    len: u32,
     /// Where the mark goes, and whether a checksum follows.
-    mark: Option<(u64, bool)>,
+    mark: Option<(u32, bool)>,
 }
 
 impl<F: ReadNorFlash> FlashLog<F> {
+    pub(super) fn mover() -> Mover<F> {
+        Mover {
+            wanted: Self::wanted_tail,
+            open: Self::move_tail,
+        }
+    }
+
     /// Gives up what lies before offset `keep_from` of the newest session, in whole blocks, older sessions included;
     /// [`Journal::keep_from`](crate::journal::Journal::keep_from) tells the offset that the journal needs. Gives the
     /// number of blocks that this frees. What is left of the session keeps its offsets.
@@ -54,6 +91,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
         let block = if self.new_session {
             self.next
         } else {
+            self.open_view()?;
             self.view.block_of(&mut self.device, keep_from)?
         };
         Ok(self.raise_tail(block))
@@ -66,39 +104,69 @@ impl<F: ReadNorFlash> FlashLog<F> {
     }
 
     fn raise_tail(&mut self, block: u32) -> u32 {
+        self.mover = Some(Self::mover);
         let before = self.wish.max(self.tail);
         self.wish = before.max(block);
         self.wish.saturating_sub(before)
     }
 
-    /// What the next block needs to hold, the tail being moved to `tail`.
-    pub(super) fn plan_copy(&mut self, tail: u32) -> Result<CopyPlan, Error<F::Error>> {
-        let keep = |block| CopyPlan { block, line: None };
-        if tail == self.tail {
-            return Ok(keep(self.copy));
+    fn wanted_tail(&self) -> u32 {
+        let tail = self.tail.max(self.wish).min(self.next);
+        // So many blocks are there for a record, and one more stays free; the tail is moved by some at a time, since
+        // each move begins a block.
+        let spare = self.device.geometry.blocks() / 4;
+        match self.options.policy {
+            Policy::OverwriteOldest if tail < self.tail_for(spare) => {
+                let some = spare.div_ceil(2);
+                self.tail_for(spare.saturating_add(some)).min(self.next)
+            }
+            _ => tail,
         }
-        let Some(session) = self.session_at(tail)?.filter(|session| *session < tail) else {
-            return Ok(keep(None));
+    }
+
+    /// Opens a block that moves the tail, and writes into it what it has to hold of a session that loses its first one.
+    fn move_tail(
+        &mut self,
+        tail: u32,
+        begin: Begin<F>,
+        program: Program<F>,
+    ) -> Result<Opened, Error<F::Error>> {
+        let mut opened = Opened {
+            pos: self.device.geometry.header_len(),
+            tail,
+            copy: None,
         };
-        if let Some(copy) = self.copy.filter(|copy| *copy >= tail)
-            && self.session_at(self.tail)? == Some(session)
-        {
-            return Ok(keep(Some(copy)));
+        let mut line = None;
+        let session = self.session_at(tail)?.filter(|session| *session < tail);
+        if let Some(session) = session {
+            let kept = self.copy.filter(|copy| *copy >= tail);
+            if kept.is_some() && self.session_at(self.tail)? == Some(session) {
+                opened.copy = kept;
+            } else {
+                line = self.header_line(session, tail)?;
+                opened.copy = line.as_ref().map(|_| self.next);
+            }
         }
-        let (device, window) = (&mut self.device, &mut self.window);
+        begin(self, tail, opened.copy)?;
+        if let Some(line) = line {
+            opened.pos = line.write(&mut self.device, self.next, opened.pos, program)?;
+        }
+        Ok(opened)
+    }
+
+    /// The header of a session that loses what lies before block `tail`.
+    fn header_line(&mut self, session: u32, tail: u32) -> Result<Option<HeaderLine>, F::Error> {
         let source = if session == self.view.session && !self.new_session {
-            self.view
+            self.open_view()?;
+            self.view.clone()
         } else {
-            let last = self.next.saturating_sub(1);
-            let whole = View::whole(session, last, u64::MAX);
-            View::open(device, window, whole, self.tail, self.copy)?
+            let mut view = View::whole(session, self.next.saturating_sub(1), u64::MAX);
+            view.lose(self.tail, self.copy);
+            view.open(&mut self.device)?;
+            view
         };
-        let base = View::open(device, window, source.entire(), tail, None)?.base;
-        let line = HeaderLine::find(source, device, window, base)?;
-        Ok(CopyPlan {
-            block: line.as_ref().map(|_| self.next),
-            line,
-        })
+        let room = source.first_record(&mut self.device, tail)?;
+        HeaderLine::find(source, &mut self.device, room)
     }
 
     /// The session that block `seq` or, where it cannot be read, the next one belongs to.
@@ -118,88 +186,75 @@ impl HeaderLine {
     fn find<F: ReadNorFlash>(
         mut source: View,
         device: &mut Device<F>,
-        window: &mut Window,
         room: u64,
     ) -> Result<Option<Self>, F::Error> {
-        let most = device
-            .geometry
-            .max_header()
-            .saturating_add(MARK.len() as u32);
+        let most = device.geometry.max_header();
+        let most = most.saturating_add(MARK.len() as u32);
+        let room = u32::try_from(room).unwrap_or(u32::MAX);
         let mut bytes = [0; 64];
-        let mut at = 0;
+        let mut at = 0_u32;
         let len = loop {
-            let count = source.read(device, window, at, &mut bytes)?;
+            let count = source.read(device, at.into(), &mut bytes)?;
             let read = bytes.get(..count).unwrap_or(&[]);
-            if let Some(end) = memchr::memchr(b'\n', read) {
-                break at.saturating_add(end as u64).saturating_add(1);
+            if let Some(end) = find(b'\n', read) {
+                break at.saturating_add(end as u32).saturating_add(1);
             }
-            at = at.saturating_add(count as u64);
-            if count == 0 || at > u64::from(most) || memchr::memchr(0, read).is_some() {
+            at = at.saturating_add(count as u32);
+            if count == 0 || at > most || find(0, read).is_some() {
                 return Ok(None);
             }
         };
-        if len > room.min(u64::from(most)) {
+        if len > room.min(most) {
             return Ok(None);
         }
-        let mut ending = [0; MARK.len() + CLOSING];
-        let start = len.saturating_sub(ending.len() as u64);
-        let count = usize::try_from(len.saturating_sub(start)).unwrap_or(0);
-        let ending = ending.get_mut(..count).unwrap_or(&mut []);
-        read_exact(&mut source, device, window, start, ending)?;
-        let line = HeaderLine {
-            source,
-            len,
-            mark: mark_place(ending, len),
-        };
-        let marked = len.saturating_add(MARK.len() as u64) <= room;
-        Ok(Some(HeaderLine {
-            mark: line.mark.filter(|_| marked),
-            ..line
-        }))
+        let start = len.saturating_sub(ENDING as u32);
+        let count = len.saturating_sub(start) as usize;
+        let ending = bytes.get_mut(..count).unwrap_or(&mut []);
+        let mut read = 0;
+        while read < count {
+            let out = ending.get_mut(read..).unwrap_or(&mut []);
+            let from = u64::from(start).saturating_add(read as u64);
+            match source.read(device, from, out)? {
+                0 => break,
+                more => read = read.saturating_add(more),
+            }
+        }
+        let marked = len.saturating_add(MARK.len() as u32) <= room;
+        let mark = mark_place(ending, len).filter(|_| marked);
+        Ok(Some(HeaderLine { source, len, mark }))
     }
 
     /// Programs the copy in block `seq`, from `pos` on; gives where it ends.
-    pub(super) fn write<F: NorFlash>(
-        mut self,
+    fn write<F: ReadNorFlash>(
+        self,
         device: &mut Device<F>,
-        window: &mut Window,
         seq: u32,
         pos: u32,
+        program: Program<F>,
     ) -> Result<u32, F::Error> {
         let mut out = CopyFrames {
+            source: self.source,
             seq,
             pos,
+            program,
             buf: [0; MAX_FRAME as usize],
             fill: 0,
             offset: 0,
+            crc: Crc32::new(),
         };
         let (verbatim, sealed) = self.mark.unwrap_or((self.len, false));
-        let mut crc = Crc32::new();
-        let mut bytes = [0; 64];
-        let mut at = 0;
-        while at < self.len {
-            let end = if at < verbatim { verbatim } else { self.len };
-            let most = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
-            let most = most.min(bytes.len());
-            let piece = bytes.get_mut(..most).unwrap_or(&mut []);
-            let count = self.source.read(device, window, at, piece)?;
-            if count == 0 {
-                break;
+        out.copy(device, 0, verbatim)?;
+        if self.mark.is_some() {
+            out.put(device, MARK)?;
+            let mut rest = verbatim;
+            if sealed {
+                let crc = Crc32::hex(out.crc.value());
+                out.put(device, CRC_KEY)?;
+                out.put(device, &crc)?;
+                out.put(device, CLOSE)?;
+                rest = self.len.saturating_sub(1);
             }
-            let piece = piece.get(..count).unwrap_or(&[]);
-            crc.update(piece);
-            out.put(device, piece)?;
-            at = at.saturating_add(count as u64);
-            if at == verbatim && self.mark.is_some() {
-                crc.update(MARK);
-                out.put(device, MARK)?;
-                if sealed {
-                    out.put(device, CRC_KEY)?;
-                    out.put(device, &Crc32::hex(crc.value()))?;
-                    out.put(device, CLOSE)?;
-                    at = self.len.saturating_sub(1);
-                }
-            }
+            out.copy(device, rest, self.len)?;
         }
         out.program(device, true)?;
         Ok(out.pos)
@@ -208,7 +263,7 @@ impl HeaderLine {
 
 /// Where the mark goes in a line of `len` bytes that ends with `ending`, and whether a checksum follows; `None` when the
 /// line has the mark, or is no JSON object.
-fn mark_place(ending: &[u8], len: u64) -> Option<(u64, bool)> {
+fn mark_place(ending: &[u8], len: u32) -> Option<(u32, bool)> {
     let object = ending.strip_suffix(b"}\n")?;
     let closing = ending.len().checked_sub(CLOSING);
     let closing = closing.filter(|at| ending.get(*at..).is_some_and(|c| c.starts_with(CRC_KEY)));
@@ -216,62 +271,76 @@ fn mark_place(ending: &[u8], len: u64) -> Option<(u64, bool)> {
         Some(at) => (ending.get(..at).unwrap_or(&[]), CLOSING),
         None => (object, 2),
     };
-    let place = len.saturating_sub(behind as u64);
+    let place = len.saturating_sub(behind as u32);
     (!before.ends_with(MARK)).then_some((place, closing.is_some()))
 }
 
-fn read_exact<F: ReadNorFlash>(
-    source: &mut View,
-    device: &mut Device<F>,
-    window: &mut Window,
-    mut at: u64,
-    mut out: &mut [u8],
-) -> Result<(), F::Error> {
-    while !out.is_empty() {
-        let count = source.read(device, window, at, out)?;
-        if count == 0 {
-            break;
-        }
-        at = at.saturating_add(count as u64);
-        out = out.get_mut(count..).unwrap_or(&mut []);
-    }
-    Ok(())
-}
-
 /// The frames of a header copy.
-struct CopyFrames {
+struct CopyFrames<F: ErrorType> {
+    source: View,
     seq: u32,
     pos: u32,
+    program: Program<F>,
     buf: [u8; MAX_FRAME as usize],
     fill: usize,
     offset: u64,
+    crc: Crc32,
 }
 
-impl CopyFrames {
-    fn put<F: NorFlash>(&mut self, device: &mut Device<F>, bytes: &[u8]) -> Result<(), F::Error> {
-        for byte in bytes {
-            if self.fill >= device.geometry.payload_room(self.pos) as usize {
-                self.program(device, false)?;
-            }
-            let at = self.fill.saturating_add(FRAME_HEADER as usize);
-            if let Some(place) = self.buf.get_mut(at) {
-                *place = *byte;
-            }
-            self.fill = self.fill.saturating_add(1);
+impl<F: ReadNorFlash> CopyFrames<F> {
+    /// Where payload goes: as much as fits the present frame.
+    fn room(&mut self, device: &mut Device<F>) -> Result<&mut [u8], F::Error> {
+        if self.fill >= device.geometry.payload_room(self.pos) as usize {
+            self.program(device, false)?;
+        }
+        let room = device.geometry.payload_room(self.pos) as usize;
+        let buf = self.buf.get_mut(FRAME_HEADER as usize..).unwrap_or(&mut []);
+        Ok(buf.get_mut(self.fill..room).unwrap_or(&mut []))
+    }
+
+    fn put(&mut self, device: &mut Device<F>, mut bytes: &[u8]) -> Result<(), F::Error> {
+        self.crc.update(bytes);
+        while !bytes.is_empty() {
+            let count = copy(self.room(device)?, bytes);
+            self.fill = self.fill.saturating_add(count);
+            bytes = match bytes.get(count..) {
+                Some(rest) if count > 0 => rest,
+                _ => &[],
+            };
         }
         Ok(())
     }
 
-    fn program<F: NorFlash>(&mut self, device: &mut Device<F>, last: bool) -> Result<(), F::Error> {
+    /// What the source holds from `at` to `end`.
+    fn copy(&mut self, device: &mut Device<F>, mut at: u32, end: u32) -> Result<(), F::Error> {
+        while at < end {
+            let most = self
+                .room(device)?
+                .len()
+                .min(end.saturating_sub(at) as usize);
+            let start = self.fill.saturating_add(FRAME_HEADER as usize);
+            let end_of_piece = start.saturating_add(most);
+            let piece = self.buf.get_mut(start..end_of_piece).unwrap_or(&mut []);
+            let count = self.source.read(device, at.into(), piece)?;
+            if count == 0 {
+                break;
+            }
+            self.crc.update(piece.get(..count).unwrap_or(&[]));
+            self.fill = self.fill.saturating_add(count);
+            at = at.saturating_add(count as u32);
+        }
+        Ok(())
+    }
+
+    fn program(&mut self, device: &mut Device<F>, last: bool) -> Result<(), F::Error> {
         if self.fill == 0 {
             return Ok(());
         }
         let header = FrameHeader::new(Content::Copy, self.offset, self.offset == 0, last);
-        let geometry = device.geometry;
-        let size = header.seal(&mut self.buf, self.fill, &geometry, self.seq, self.pos);
-        let bytes = self.buf.get(..size).unwrap_or(&[]);
-        device.program(self.seq, self.pos, bytes)?;
-        self.pos = self.pos.saturating_add(size as u32);
+        let (seq, pos) = (self.seq, self.pos);
+        let bytes = header.seal(&mut self.buf, self.fill, &device.geometry, seq, pos);
+        (self.program)(device, seq, pos, bytes)?;
+        self.pos = pos.saturating_add(bytes.len() as u32);
         self.offset = self.offset.saturating_add(self.fill as u64);
         self.fill = 0;
         Ok(())

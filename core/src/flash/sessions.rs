@@ -1,14 +1,8 @@
 //! The sessions of a region, newest first, and reading one of them.
 
-use super::{
-    Error, FlashLog,
-    device::{Device, Window},
-    mount::End,
-    read,
-    view::View,
-};
+use super::{Error, FlashLog, device::Device, mount::End, read, view::View};
 use embedded_io::{ErrorType, Read, Seek, SeekFrom};
-use embedded_storage::nor_flash::ReadNorFlash;
+use embedded_storage::nor_flash::{self as flash, ReadNorFlash};
 
 /// A session of a region: later ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,9 +32,8 @@ pub struct SessionInfo {
 }
 
 /// Goes over a region's sessions.
-pub struct Sessions<'l, F> {
+pub struct Sessions<'l, F: flash::ErrorType> {
     log: &'l mut FlashLog<F>,
-    window: Window,
     /// The next older session ends in the block before this one.
     before: u32,
 }
@@ -49,11 +42,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
     /// The sessions with a whole record on the flash, newest first.
     pub fn sessions(&mut self) -> Sessions<'_, F> {
         let before = self.next;
-        Sessions {
-            before,
-            window: Window::new(),
-            log: self,
-        }
+        Sessions { before, log: self }
     }
 
     /// A session, for reading.
@@ -68,13 +57,12 @@ impl<F: ReadNorFlash> FlashLog<F> {
                 _ => return Err(Error::NoSuchSession),
             }
         };
-        let mut window = sessions.window;
-        let whole = View::whole(info.id.0, info.last, info.len);
         let device = &mut self.device;
-        let view = View::open(device, &mut window, whole, self.tail, self.copy)?;
+        let mut view = View::whole(info.id.0, info.last, info.len);
+        view.lose(self.tail, self.copy);
+        view.open(device)?;
         Ok(SessionReader {
             device,
-            window,
             view,
             position: 0,
         })
@@ -94,10 +82,7 @@ impl<F: ReadNorFlash> Sessions<'_, F> {
             };
             let first = following.filter(|header| header.session == header.seq);
             let limit = first.map_or(u64::MAX, |header| header.offset);
-            let window = &mut self.window;
-            let end = log
-                .device
-                .find_end(window, newest, log.tail, None, limit, None)?;
+            let end = log.device.find_end(newest, log.tail, None, limit, None)?;
             let Some(End { block, len, .. }) = end else {
                 break;
             };
@@ -121,7 +106,6 @@ impl<F: ReadNorFlash> Sessions<'_, F> {
 /// A session's stream, for reading only: as the newest one's, but for what may be weak.
 pub struct SessionReader<'l, F> {
     device: &'l mut Device<F>,
-    window: Window,
     view: View,
     position: u64,
 }
@@ -152,11 +136,10 @@ impl<F: ReadNorFlash> Read for SessionReader<'_, F> {
     fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
         let SessionReader {
             device,
-            window,
             view,
             position,
         } = self;
-        let count = view.read(device, window, *position, buf)?;
+        let count = view.read(device, *position, buf)?;
         *position = position.saturating_add(count as u64);
         Ok(count)
     }

@@ -1,10 +1,6 @@
 //! Looking at a whole region: its blocks, their wear, and what is damaged.
 
-use super::{
-    Error, FlashLog, SessionId,
-    device::{Slot, Window},
-    layout::Content,
-};
+use super::{Error, FlashLog, SessionId, device::Slot, layout::Content};
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
 /// How often blocks have been erased, as their headers tell: blocks are used in turn, so that a block's number tells in
@@ -96,7 +92,6 @@ impl<F: ReadNorFlash> FlashLog<F> {
     /// Reads every block in use and counts what is damaged in it.
     pub fn survey(&mut self) -> Result<Damage, Error<F::Error>> {
         let mut damage = Damage::default();
-        let mut window = Window::new();
         for seq in self.tail..self.next {
             let Some(header) = self.device.header(seq)? else {
                 damage.bad_headers = damage.bad_headers.saturating_add(1);
@@ -113,7 +108,8 @@ impl<F: ReadNorFlash> FlashLog<F> {
             };
             let mut walk = self.device.walk(Content::Stream, seq, header.start());
             let mut expected = header.start();
-            while let Some(frame) = self.device.next(&mut window, &mut walk)? {
+            while self.device.next(&mut walk)?.is_some() {
+                let frame = walk.frame;
                 let lost = u32::from(frame.offset > expected && expected < limit);
                 damage.bad_frames = damage.bad_frames.saturating_add(lost);
                 expected = frame.end();
@@ -135,7 +131,8 @@ impl<F: NorFlash> FlashLog<F> {
         geometry: super::Geometry,
         options: super::Options,
     ) -> Result<Self, Error<F::Error>> {
-        let mut device = super::device::Device::new(flash, geometry)?;
+        super::device::Device::check(&flash, &geometry).map_err(Error::Geometry)?;
+        let mut device = super::device::Device::new(flash, geometry);
         let blocks = geometry.blocks();
         let mut lap = 0;
         for place in 0..blocks {

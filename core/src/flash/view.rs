@@ -8,115 +8,156 @@
 //! window passes over at most an eighth of the block again; the next block costs one header, a far one a binary search.
 
 use super::{
-    device::{Device, Frame, Walk, Window},
+    device::{Device, Frame, Walk},
     layout::{BlockHeader, Content},
 };
+use crate::bytes::{copy, find};
 use embedded_storage::nor_flash::ReadNorFlash;
+use heapless::Vec;
 
-/// Frames of the present block that are remembered.
+/// Frames of the present block that are remembered, beside the last one.
 const MARKS: usize = 8;
 
 /// A frame that a walk can begin with.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Mark {
+    /// Where it stands in the block; 0 when nothing is remembered.
     pos: u32,
-    offset: u64,
+    /// Where its payload begins in the block's part of the stream.
+    ahead: u32,
+}
+
+/// A block's part of the stream.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    start: u64,
+    /// Where it ends, and the block that goes on from there.
+    limit: u64,
+    next: u32,
 }
 
 /// The block that was read last.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Present {
-    header: BlockHeader,
-    /// Where its part of the stream ends, and the block that goes on from there.
-    limit: u64,
-    next: u32,
-    marks: [Mark; MARKS],
-    marked: usize,
-    /// The frame after the one that was read last.
+    part: Part,
+    seq: u32,
+    /// There is one.
+    known: bool,
+    marks: Vec<Mark, MARKS>,
+    /// The frame that was read last.
     last: Mark,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct View {
+    /// Length of the stream as far as it has been programmed.
+    pub(super) len: u64,
+    /// Where the first whole record begins that is left; 0 when nothing was lost. Beyond `len` when all that is left
+    /// is the rest of a record, and the end of that has not been programmed anew yet. To be trusted once the view is
+    /// open.
+    pub(super) base: u64,
+    /// Length of the header's copy; 0 when there is none. To be trusted as `base`.
+    copy_len: u64,
     /// The session's first block.
     pub(super) session: u32,
     /// The first block that is left of it, and the last.
     pub(super) low: u32,
     pub(super) last: u32,
-    /// Length of the stream as far as it has been programmed.
-    pub(super) len: u64,
-    /// Where the first whole record begins that is left; 0 when nothing was lost. Beyond `len` when all that is left
-    /// is the rest of a record, and the end of that has not been programmed anew yet.
-    pub(super) base: u64,
-    /// The block with the header's copy, and its length; 0 when there is none.
-    copy: u32,
-    copy_len: u64,
-    present: Option<Present>,
+    /// The block with the header's copy.
+    copy: Option<u32>,
+    open: bool,
+    present: Present,
 }
 
 impl View {
     /// A session that is whole, or that is still to come.
+    #[inline(always)]
     pub(super) fn whole(session: u32, last: u32, len: u64) -> Self {
+        // As for the log's zeros.
+        let none = core::hint::black_box(0_u32);
         View {
+            len,
+            base: none.into(),
+            copy_len: none.into(),
             session,
             low: session,
             last,
-            len,
-            base: 0,
-            copy: 0,
-            copy_len: 0,
-            present: None,
+            copy: None,
+            open: true,
+            present: Present {
+                part: Part {
+                    start: none.into(),
+                    limit: none.into(),
+                    next: none,
+                },
+                seq: none,
+                known: false,
+                marks: Vec::new(),
+                last: Mark {
+                    pos: none,
+                    ahead: none,
+                },
+            },
         }
     }
 
-    /// The same session as if nothing of it were gone.
-    pub(super) fn entire(&self) -> Self {
-        View::whole(self.session, self.last, self.len)
+    /// Makes this the view of another session, which is whole.
+    #[inline(never)]
+    pub(super) fn begin(&mut self, session: u32, last: u32, len: u64) {
+        (self.session, self.low, self.last) = (session, session, last);
+        (self.len, self.base) = (len, 0);
+        self.open = true;
+        self.present.known = false;
     }
 
-    /// A session of which what lies before block `tail` may be gone; then `copy` is the block with its header's copy.
-    pub(super) fn open<F: ReadNorFlash>(
-        device: &mut Device<F>,
-        window: &mut Window,
-        whole: View,
-        tail: u32,
-        copy: Option<u32>,
-    ) -> Result<Self, F::Error> {
-        let mut view = whole;
-        view.present = None;
-        if tail <= view.session {
-            return Ok(view);
+    /// What lies before block `tail` may be gone; then `copy` is the block with the header's copy. Nothing is read: the
+    /// view is to be opened before it is asked for anything but its length.
+    pub(super) fn lose(&mut self, tail: u32, copy: Option<u32>) {
+        self.present.known = false;
+        if tail > self.session {
+            (self.low, self.copy, self.open) = (tail, copy, false);
         }
-        view.low = tail;
-        view.base = view.first_record(device, window)?;
-        view.copy_len = 0;
-        if let Some(copy) = copy {
-            let len = device.copy_len(window, copy)?.unwrap_or(0);
-            view.copy = copy;
-            view.copy_len = if len <= view.base { len } else { 0 };
-        }
-        Ok(view)
     }
 
-    /// Where the first record begins that is left whole.
-    fn first_record<F: ReadNorFlash>(
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Finds out where the session begins.
+    pub(super) fn open<F: ReadNorFlash>(&mut self, device: &mut Device<F>) -> Result<(), F::Error> {
+        if self.open {
+            return Ok(());
+        }
+        self.base = self.first_record(device, self.low)?;
+        let len = match self.copy {
+            Some(copy) => device.copy_len(copy)?.unwrap_or(0),
+            None => 0,
+        };
+        self.copy_len = if len <= self.base { len } else { 0 };
+        self.open = true;
+        Ok(())
+    }
+
+    /// Where the first record begins that is whole when nothing is left before block `low`.
+    pub(super) fn first_record<F: ReadNorFlash>(
         &self,
         device: &mut Device<F>,
-        window: &mut Window,
+        low: u32,
     ) -> Result<u64, F::Error> {
-        for seq in self.low..=self.last {
-            let Some(Present { header, limit, .. }) = self.present_at(device, seq)? else {
+        for seq in low..self.last.saturating_add(1) {
+            let Some(Part { start, limit, .. }) = self.part(device, seq)? else {
                 continue;
             };
-            let mut walk = device.walk(Content::Stream, seq, header.start());
-            while let Some(frame) = device.next(window, &mut walk)? {
+            let mut walk = device.walk(Content::Stream, seq, start);
+            while let Some(payload) = device.next(&mut walk)? {
+                let frame = walk.frame;
                 if frame.offset >= limit {
                     break;
                 }
-                if frame.first {
+                if frame.header.first() {
                     return Ok(frame.offset);
                 }
-                if let Some(index) = memchr::memchr(b'\n', window.payload(&frame)) {
+                if let Some(index) = find(b'\n', payload) {
                     let after = frame.offset.saturating_add(index as u64).saturating_add(1);
                     if after <= limit {
                         return Ok(after);
@@ -130,14 +171,13 @@ impl View {
     /// Something was written: what is known of the last block's end no longer holds.
     pub(super) fn grow(&mut self, last: u32, len: u64) {
         (self.last, self.len) = (last, len);
-        self.present = None;
+        self.present.known = false;
     }
 
     /// Reads from offset `at` on: some bytes, or none at the end.
     pub(super) fn read<F: ReadNorFlash>(
         &mut self,
         device: &mut Device<F>,
-        window: &mut Window,
         at: u64,
         out: &mut [u8],
     ) -> Result<usize, F::Error> {
@@ -148,54 +188,50 @@ impl View {
             return Ok(0);
         }
         if at < self.base {
-            return self.read_start(device, window, at, out);
+            return self.read_start(device, at, out);
         }
-        let Some(mut present) = self.enter(device, at)? else {
+        if !self.enter(device, at)? {
             return Ok(lost(out, at, self.len));
-        };
-        let mut walk = Walk {
-            content: Content::Stream,
-            seq: present.header.seq,
-            pos: 0,
-            offset: 0,
-        };
-        let start = present.start(at, device.geometry.header_len());
-        (walk.pos, walk.offset) = (start.pos, start.offset);
-        let stride = u64::from(device.geometry.block_size()).div_ceil(MARKS as u64);
-        let read = loop {
-            let Some(frame) = device.next(window, &mut walk)? else {
-                break lost(out, at, present.limit);
-            };
-            present.remember(&frame, stride);
+        }
+        let (seq, limit) = (self.present.seq, self.present.part.limit);
+        let start = self.present.start(at, device.geometry.header_len());
+        let offset = self.present.part.start.saturating_add(start.ahead.into());
+        let mut walk = Walk::new(Content::Stream, seq, start.pos, offset);
+        let stride = device.geometry.block_size().div_ceil(MARKS as u32);
+        while let Some(payload) = device.next(&mut walk)? {
+            let frame = walk.frame;
+            self.present.remember(&frame, stride);
             if at < frame.offset {
-                break lost(out, at, frame.offset.min(present.limit));
+                return Ok(lost(out, at, frame.offset.min(limit)));
             }
-            if at < frame.end() {
-                let skip = at.saturating_sub(frame.offset) as usize;
-                let payload = window.payload(&frame).get(skip..).unwrap_or(&[]);
-                let most = present.limit.saturating_sub(at);
-                let most = usize::try_from(most).unwrap_or(usize::MAX);
-                break copy(out, payload.get(..most).unwrap_or(payload));
+            let most = usize::try_from(limit.saturating_sub(at)).unwrap_or(usize::MAX);
+            let skip = usize::try_from(at.saturating_sub(frame.offset)).unwrap_or(usize::MAX);
+            if let Some(payload) = payload.get(skip..)
+                && !payload.is_empty()
+            {
+                return Ok(copy(out, payload.get(..most).unwrap_or(payload)));
             }
-        };
-        self.present = Some(present);
-        Ok(read)
+        }
+        Ok(lost(out, at, limit))
     }
 
     /// Reads from what stands in for the blocks that are gone.
     fn read_start<F: ReadNorFlash>(
         &self,
         device: &mut Device<F>,
-        window: &mut Window,
         at: u64,
         out: &mut [u8],
     ) -> Result<usize, F::Error> {
-        if at < self.copy_len {
-            let mut walk = device.walk(Content::Copy, self.copy, 0);
-            while let Some(frame) = device.next(window, &mut walk)? {
-                if (frame.offset..frame.end()).contains(&at) {
-                    let skip = at.saturating_sub(frame.offset) as usize;
-                    let payload = window.payload(&frame).get(skip..).unwrap_or(&[]);
+        if let Some(copied) = self.copy
+            && at < self.copy_len
+        {
+            let mut walk = device.walk(Content::Copy, copied, 0);
+            while let Some(payload) = device.next(&mut walk)? {
+                let skip = at.checked_sub(walk.frame.offset).unwrap_or(u64::MAX);
+                let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+                if let Some(payload) = payload.get(skip..)
+                    && !payload.is_empty()
+                {
                     return Ok(copy(out, payload));
                 }
             }
@@ -212,41 +248,41 @@ impl View {
         Ok(count)
     }
 
-    /// Finds the block that holds offset `at`; `None` when no block of the session can be read.
+    /// Finds the block that holds offset `at`; `false` when no block of the session can be read.
     fn enter<F: ReadNorFlash>(
         &mut self,
         device: &mut Device<F>,
         at: u64,
-    ) -> Result<Option<Present>, F::Error> {
+    ) -> Result<bool, F::Error> {
         let near = u64::from(device.geometry.block_size()).saturating_mul(2);
-        let known = match self.present {
-            Some(present) if (present.header.start()..present.limit).contains(&at) => {
-                return Ok(Some(present));
-            }
-            Some(p) if at >= p.limit && at.saturating_sub(p.limit) < near => Some(p.next),
-            Some(p) if at < p.header.start() && p.header.start().saturating_sub(at) < near => {
-                self.before(device, p.header.seq, at)?
-            }
+        let Part { start, limit, next } = self.present.part;
+        let known = match self.present.known {
+            true if at >= limit => (at.saturating_sub(limit) < near).then_some(next),
+            true if at >= start => return Ok(true),
+            true if start.saturating_sub(at) < near => self.before(device, self.present.seq, at)?,
             _ => None,
         };
         let mut seq = match known {
             Some(seq) => seq,
             None => {
-                let Some(low) = self.low_header(device)? else {
-                    return Ok(None);
+                let Some(mut low) = self.low_header(device)? else {
+                    return Ok(false);
                 };
                 let end = self.last.saturating_add(1);
-                device
-                    .last_where(low, end, |header| header.start() <= at)?
-                    .seq
+                device.last_before(&mut low, end, at)?;
+                low.seq
             }
         };
         loop {
-            let present = self.present_at(device, seq)?;
-            match present {
-                Some(present) if at >= present.limit && present.next > seq => seq = present.next,
-                _ => return Ok(present),
+            self.present.known = false;
+            let Some(part) = self.part(device, seq)? else {
+                return Ok(false);
+            };
+            if at < part.limit || part.next <= seq {
+                self.present.begin(seq, part);
+                return Ok(true);
             }
+            seq = part.next;
         }
     }
 
@@ -255,64 +291,66 @@ impl View {
         &self,
         device: &mut Device<F>,
     ) -> Result<Option<BlockHeader>, F::Error> {
-        for seq in self.low..=self.last {
-            if let Some(header) = self.header(device, seq)? {
+        for seq in self.low..self.last.saturating_add(1) {
+            let header = device.header(seq)?;
+            if let Some(header) = header.filter(|header| header.session == self.session) {
                 return Ok(Some(header));
             }
         }
         Ok(None)
     }
 
-    /// The header of one of the session's blocks, if it can be read.
-    fn header<F: ReadNorFlash>(
+    /// Where one of the session's blocks begins, if it can be read.
+    fn start_of<F: ReadNorFlash>(
         &self,
         device: &mut Device<F>,
         seq: u32,
-    ) -> Result<Option<BlockHeader>, F::Error> {
+    ) -> Result<Option<u64>, F::Error> {
         let header = device.header(seq)?;
-        Ok(header.filter(|header| header.session == self.session))
+        let header = header.filter(|header| header.session == self.session);
+        Ok(header.map(|header| header.start()))
     }
 
     /// The nearest block before `seq` that begins at offset `at` or before it.
     fn before<F: ReadNorFlash>(
         &self,
         device: &mut Device<F>,
-        seq: u32,
+        mut seq: u32,
         at: u64,
     ) -> Result<Option<u32>, F::Error> {
-        for seq in (self.low..seq).rev() {
-            let header = self.header(device, seq)?;
-            if header.is_some_and(|header| header.start() <= at) {
+        while seq > self.low {
+            seq = seq.wrapping_sub(1);
+            if self.start_of(device, seq)?.is_some_and(|start| start <= at) {
                 return Ok(Some(seq));
             }
         }
         Ok(None)
     }
 
-    /// Block `seq`, and where its part of the stream ends: where the next block that can be read begins.
-    fn present_at<F: ReadNorFlash>(
+    /// The part of block `seq`: it ends where the next block that can be read begins.
+    #[inline(never)]
+    fn part<F: ReadNorFlash>(
         &self,
         device: &mut Device<F>,
         seq: u32,
-    ) -> Result<Option<Present>, F::Error> {
-        let Some(header) = self.header(device, seq)? else {
+    ) -> Result<Option<Part>, F::Error> {
+        let Some(start) = self.start_of(device, seq)? else {
             return Ok(None);
         };
-        let (mut limit, mut next) = (self.len, seq);
-        for following in seq.saturating_add(1)..=self.last {
-            if let Some(header) = self.header(device, following)? {
-                (limit, next) = (header.start().min(limit), following);
+        let mut part = Part {
+            start,
+            limit: self.len,
+            next: seq,
+        };
+        let mut following = seq;
+        while following < self.last {
+            following = following.wrapping_add(1);
+            if let Some(start) = self.start_of(device, following)? {
+                (part.limit, part.next) = (start.min(part.limit), following);
                 break;
             }
         }
-        Ok(Some(Present {
-            header,
-            limit,
-            next,
-            marks: [Mark::default(); MARKS],
-            marked: 0,
-            last: Mark::default(),
-        }))
+        Ok(Some(part))
     }
 
     /// The block that holds offset `at`.
@@ -321,46 +359,53 @@ impl View {
         device: &mut Device<F>,
         at: u64,
     ) -> Result<u32, F::Error> {
-        if at < self.base {
-            return Ok(self.low);
-        }
-        if at >= self.len {
-            return Ok(self.last);
-        }
-        let present = self.enter(device, at)?;
-        Ok(present.map_or(self.low, |present| present.header.seq))
+        Ok(if at < self.base {
+            self.low
+        } else if at >= self.len {
+            self.last
+        } else if self.enter(device, at)? {
+            self.present.seq
+        } else {
+            self.low
+        })
     }
 }
 
 impl Present {
-    /// The best place to begin a walk to offset `at`.
-    fn start(&self, at: u64, header_len: u32) -> Mark {
-        let begin = Mark {
-            pos: header_len,
-            offset: self.header.start(),
-        };
-        let marks = self.marks.get(..self.marked).unwrap_or(&[]);
-        let known = marks.iter().chain([&self.last]);
-        let before = known.filter(|mark| mark.pos > 0 && mark.offset <= at);
-        before
-            .max_by_key(|mark| mark.offset)
-            .copied()
-            .unwrap_or(begin)
+    /// Another block, of which nothing has been read.
+    fn begin(&mut self, seq: u32, part: Part) {
+        (self.seq, self.part, self.known) = (seq, part, true);
+        self.marks.clear();
+        self.last.pos = 0;
     }
 
-    fn remember(&mut self, frame: &Frame, stride: u64) {
+    /// The best place to begin a walk to offset `at`.
+    fn start(&self, at: u64, header_len: u32) -> Mark {
+        let ahead = at.saturating_sub(self.part.start);
+        let mut best = Mark {
+            pos: header_len,
+            ahead: 0,
+        };
+        for mark in self.marks.iter().chain([&self.last]) {
+            if mark.pos > best.pos && u64::from(mark.ahead) <= ahead {
+                best = *mark;
+            }
+        }
+        best
+    }
+
+    fn remember(&mut self, frame: &Frame, stride: u32) {
         let mark = Mark {
             pos: frame.pos,
-            offset: frame.offset,
+            // At most what a block of a MiB can skip.
+            ahead: frame.offset.saturating_sub(self.part.start) as u32,
         };
         self.last = mark;
-        let newest = self.marked.checked_sub(1).and_then(|n| self.marks.get(n));
-        let from = newest.map_or(0, |mark| mark.offset.saturating_add(stride));
-        if frame.offset >= from
-            && let Some(free) = self.marks.get_mut(self.marked)
-        {
-            *free = mark;
-            self.marked = self.marked.saturating_add(1);
+        let from = self.marks.last();
+        let from = from.map_or(0, |mark| mark.ahead.saturating_add(stride));
+        if mark.ahead >= from {
+            // Eight are enough for a whole block, or those behind them are not remembered.
+            let _ = self.marks.push(mark);
         }
     }
 }
@@ -371,14 +416,6 @@ fn lost(out: &mut [u8], at: u64, to: u64) -> usize {
     let count = count.min(out.len());
     if let Some(out) = out.get_mut(..count) {
         out.fill(0);
-    }
-    count
-}
-
-fn copy(out: &mut [u8], from: &[u8]) -> usize {
-    let count = out.len().min(from.len());
-    if let (Some(out), Some(from)) = (out.get_mut(..count), from.get(..count)) {
-        out.copy_from_slice(from);
     }
     count
 }

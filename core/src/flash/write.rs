@@ -1,25 +1,19 @@
 //! Writing: bytes to frames, frames to blocks.
 
 use super::{
-    Error, FlashLog, Policy,
+    Error, FlashLog,
+    device::Device,
     layout::{BlockHeader, Content, FRAME_HEADER, FrameHeader},
-    reclaim::CopyPlan,
-    view::View,
+    reclaim::Opened,
 };
-use crate::journal::Storage;
+use crate::{
+    bytes::{copy, find},
+    journal::Storage,
+};
 use embedded_io::Write;
-use embedded_storage::nor_flash::NorFlash;
+use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
 type Outcome<T, F> = Result<T, Error<<F as embedded_storage::nor_flash::ErrorType>::Error>>;
-
-/// A block that has its header, and counts from its first frame on.
-struct Opened {
-    /// Where that frame goes.
-    pos: u32,
-    tail: u32,
-    copy: Option<u32>,
-    view: View,
-}
 
 impl<F: NorFlash> FlashLog<F> {
     /// Begins a new session: what is written next is its first line. Durable with the first record that is synced;
@@ -31,10 +25,10 @@ impl<F: NorFlash> FlashLog<F> {
         if !self.new_session {
             self.ended = self.view.len;
         }
-        self.view = View::whole(self.next, self.next, 0);
+        self.view.begin(self.next, self.next, 0);
         self.new_session = true;
         self.durable = 0;
-        self.header_left = Some(self.device.geometry.max_header());
+        self.in_header = true;
         self.starts = true;
         self.position = 0;
         self.close_block();
@@ -61,31 +55,36 @@ impl<F: NorFlash> FlashLog<F> {
     ///
     /// A block counts from its first frame on, here as in a mount. If power goes or the flash fails before that, the
     /// block is opened anew, and all that it was to give up is still there.
+    #[inline(never)]
     fn program(&mut self) -> Outcome<(), F> {
         if self.fill == 0 {
             return Ok(());
         }
-        let geometry = self.device.geometry;
-        let (mut seq, mut pos, mut opened) = (self.next.saturating_sub(1), self.pos, None);
-        if geometry.payload_room(pos) == 0 {
+        let (mut seq, mut pos, mut opened) = (self.next.wrapping_sub(1), self.pos, None);
+        if self.device.geometry.payload_room(pos) == 0 {
             let block = self.open_block()?;
             (seq, pos) = (self.next, block.pos);
             opened = Some(block);
         }
         let ends = self.payload().last() == Some(&b'\n');
         let header = FrameHeader::new(Content::Stream, self.view.len, self.starts, ends);
-        let size = header.seal(&mut self.frame, self.fill, &geometry, seq, pos);
-        let bytes = self.frame.get(..size).unwrap_or(&[]);
+        let geometry = &self.device.geometry;
+        let bytes = header.seal(self.frame.bytes(), self.fill, geometry, seq, pos);
         // Should this fail, nobody knows what the place holds.
         self.pos = geometry.block_size();
         self.device.program(seq, pos, bytes)?;
-        self.window.clear();
+        self.pos = pos.wrapping_add(bytes.len() as u32);
         if let Some(block) = opened {
-            (self.tail, self.copy, self.view) = (block.tail, block.copy, block.view);
-            self.next = seq.saturating_add(1);
-            self.new_session = false;
+            if self.new_session {
+                self.view.session = seq;
+                self.new_session = false;
+            }
+            if block.tail != self.tail {
+                self.view.lose(block.tail, block.copy);
+            }
+            (self.tail, self.copy) = (block.tail, block.copy);
+            self.next = seq.wrapping_add(1);
         }
-        self.pos = pos.saturating_add(size as u32);
         let len = self.len();
         self.view.grow(seq, len);
         self.fill = 0;
@@ -94,54 +93,52 @@ impl<F: NorFlash> FlashLog<F> {
     }
 
     /// Erases the next block's place and gives it its header.
+    #[inline(never)]
     fn open_block(&mut self) -> Outcome<Opened, F> {
-        let seq = self.next;
         // What is not durable may be gone back upon; but never behind a block that has moved the tail.
-        let tail = match self.view.len <= self.durable {
-            true => self.wanted_tail(),
-            false => self.tail,
+        let tail = match &self.mover {
+            Some(mover) if self.view.len <= self.durable => (mover().wanted)(self),
+            _ => self.tail,
         };
         // One block stays free.
-        let least = self.tail_for(1);
-        if tail < least || seq == u32::MAX {
+        if tail < self.tail_for(1) || self.next == u32::MAX {
             return Err(Error::Full);
         }
-        let CopyPlan { block: copy, line } = self.plan_copy(tail)?;
-        self.erase_stale()?;
-        let mut view = self.view;
-        let mut offset = view.len;
-        if self.new_session {
-            (view.session, offset) = (seq, self.ended);
+        if tail != self.tail
+            && let Some(mover) = &self.mover
+        {
+            return (mover().open)(self, tail, Self::begin_block, Device::program);
         }
-        self.window.clear();
+        self.begin_block(tail, self.copy)?;
+        Ok(Opened {
+            pos: self.device.geometry.header_len(),
+            tail,
+            copy: self.copy,
+        })
+    }
+
+    fn begin_block(&mut self, tail: u32, copy: Option<u32>) -> Result<(), F::Error> {
+        self.erase_stale()?;
+        let seq = self.next;
         // Should this fail, it holds what does not count.
-        self.stale = seq.saturating_add(1);
+        self.stale = seq.wrapping_add(1);
+        let (session, offset) = match self.new_session {
+            true => (seq, self.ended),
+            false => (self.view.session, self.view.len),
+        };
         self.device.begin_block(&BlockHeader {
             seq,
-            session: view.session,
+            session,
             offset,
             tail,
             moved: tail != self.tail,
             copy,
-        })?;
-        let mut pos = self.device.geometry.header_len();
-        if let Some(line) = line {
-            pos = line.write(&mut self.device, &mut self.window, seq, pos)?;
-        }
-        if tail != self.tail {
-            view = self.open_view(view, tail, copy)?;
-        }
-        Ok(Opened {
-            pos,
-            tail,
-            copy,
-            view,
         })
     }
 
     /// Erases the blocks from behind the next one on that no longer count, the last first: what is found by a mount in
     /// between is as before, or a shorter piece of it.
-    fn erase_stale(&mut self) -> Outcome<(), F> {
+    fn erase_stale(&mut self) -> Result<(), F::Error> {
         while self.stale > self.next.saturating_add(1) {
             let last = self.stale.saturating_sub(1);
             self.device.erase(last)?;
@@ -149,26 +146,13 @@ impl<F: NorFlash> FlashLog<F> {
         }
         Ok(())
     }
+}
 
+impl<F: ReadNorFlash> FlashLog<F> {
     /// Where the tail must be for so many blocks to be free when the next one is open.
-    fn tail_for(&self, free: u32) -> u32 {
+    pub(super) fn tail_for(&self, free: u32) -> u32 {
         let end = self.next.saturating_add(1).saturating_add(free);
         end.saturating_sub(self.device.geometry.blocks())
-    }
-
-    /// Where the tail is to be when the next block is opened, if it can be moved then.
-    fn wanted_tail(&self) -> u32 {
-        let tail = self.tail.max(self.wish).min(self.next);
-        // So many blocks are there for a record, and one more stays free; the tail is moved by some at a time, since
-        // each move begins a block.
-        let spare = self.device.geometry.blocks() / 4;
-        match self.options.policy {
-            Policy::OverwriteOldest if tail < self.tail_for(spare) => {
-                let some = spare.div_ceil(2);
-                self.tail_for(spare.saturating_add(some)).min(self.next)
-            }
-            _ => tail,
-        }
     }
 }
 
@@ -180,7 +164,11 @@ impl<F: NorFlash> Write for FlashLog<F> {
         if buf.is_empty() {
             return Ok(0);
         }
-        if self.fill == 0 && self.view.len <= self.durable && self.wanted_tail() > self.tail {
+        if let Some(mover) = &self.mover
+            && self.fill == 0
+            && self.view.len <= self.durable
+            && (mover().wanted)(self) > self.tail
+        {
             // The record that is begun may need more than one block.
             self.close_block();
         }
@@ -189,21 +177,20 @@ impl<F: NorFlash> Write for FlashLog<F> {
         }
         let room = self.frame_room().saturating_sub(self.fill);
         let bytes = buf.get(..room).unwrap_or(buf);
-        if let Some(left) = self.header_left {
-            let line = memchr::memchr(b'\n', bytes).map(|end| end.saturating_add(1));
-            let taken = line.unwrap_or(bytes.len()) as u64;
-            let left = u64::from(left).checked_sub(taken);
-            let left = left.ok_or(Error::HeaderTooLong)?;
-            self.header_left = match line {
-                Some(_) => None,
-                None => Some(u32::try_from(left).unwrap_or(0)),
-            };
+        if self.in_header {
+            let end = find(b'\n', bytes);
+            let taken = end.map_or(bytes.len(), |end| end.saturating_add(1));
+            let len = self.len().saturating_add(taken as u64);
+            if len > u64::from(self.device.geometry.max_header()) {
+                return Err(Error::HeaderTooLong);
+            }
+            self.in_header = end.is_none();
         }
         let start = self.fill.saturating_add(FRAME_HEADER as usize);
-        let end = start.saturating_add(bytes.len());
-        if let Some(place) = self.frame.get_mut(start..end) {
-            place.copy_from_slice(bytes);
-        }
+        copy(
+            self.frame.bytes().get_mut(start..).unwrap_or(&mut []),
+            bytes,
+        );
         self.fill = self.fill.saturating_add(bytes.len());
         Ok(bytes.len())
     }
@@ -233,6 +220,7 @@ impl<F: NorFlash> Storage for FlashLog<F> {
         if let Some(keep) = len.checked_sub(self.view.len) {
             self.fill = usize::try_from(keep).unwrap_or(0);
         } else {
+            self.open_view()?;
             let starts = self.is_boundary(len)?;
             let last = self.view.block_of(&mut self.device, len)?;
             if len < self.view.base || self.copy.is_some_and(|copy| copy > last) {
@@ -245,7 +233,7 @@ impl<F: NorFlash> Storage for FlashLog<F> {
             self.view.grow(last, len);
         }
         if len == 0 {
-            self.header_left = Some(self.device.geometry.max_header());
+            self.in_header = true;
         }
         self.durable = self.durable.min(len);
         Ok(true)

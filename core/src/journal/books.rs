@@ -2,19 +2,40 @@
 
 use crate::{
     compaction::{Cut, estimate_tokens},
-    id::{EntryId, Sequence},
+    id::{EntryId, IdKind, Sequence},
     record::{Record, Role, Totals},
-    replay::{Beginning, Head},
-    usage::UsageTotals,
+    usage::{UsageTotals, add_to},
 };
 
+/// Whose name the tip bears: as a text it would take 128 bytes, and the books are held twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Tip {
+    /// There is no tip.
+    #[default]
+    Nothing,
+    /// One of our own.
+    Own(IdKind, u64),
+    /// The one foreign name that the journal holds.
+    Foreign,
+}
+
+impl Tip {
+    /// Of this name, which is held if it is foreign.
+    pub(super) fn of(id: &EntryId) -> Self {
+        let kinds = [IdKind::Message, IdKind::Compaction, IdKind::Leaf];
+        let own = id.number().and_then(|n| {
+            let mut kinds = kinds.into_iter();
+            let kind = kinds.find(|kind| EntryId::own(*kind, n) == *id)?;
+            Some(Tip::Own(kind, n))
+        });
+        own.unwrap_or(Tip::Foreign)
+    }
+}
+
 /// Everything that a checkpoint restores.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Books {
-    pub(super) head: Head,
-    /// Where a foreign log's linear prefix ends, if that is known; ours has none. Nothing that we append ends it (F14).
-    pub(super) prefix_end: Option<u64>,
-    pub(super) tip: Option<EntryId>,
+    pub(super) tip: Tip,
     pub(super) sequence: Sequence,
     pub(super) branch: UsageTotals,
     /// Its turns are not counted: no checkpoint records them.
@@ -35,24 +56,6 @@ pub(super) struct Books {
 }
 
 impl Books {
-    /// Those of an empty log with this header.
-    pub(super) fn new(head: Head) -> Self {
-        Books {
-            leaves: head.ours,
-            prefix_end: head.ours.then_some(u64::MAX),
-            head,
-            ..Books::default()
-        }
-    }
-
-    /// What is known of the log's beginning.
-    pub(super) fn beginning(&self) -> Beginning {
-        Beginning {
-            head: self.head.clone(),
-            prefix_end: self.prefix_end,
-        }
-    }
-
     /// Tokens of the context.
     pub(super) fn context_tokens(&self) -> u64 {
         match self.reported {
@@ -79,16 +82,9 @@ impl Books {
         }
     }
 
-    /// What a compaction does, `id` being its marker's.
-    pub(super) fn compact(
-        &mut self,
-        id: &EntryId,
-        cut: Cut,
-        summary_bytes: u64,
-        sequence: Sequence,
-    ) {
-        self.tip = Some(id.clone());
-        self.sequence = sequence;
+    /// What a compaction does whose marker has this number.
+    pub(super) fn compact(&mut self, n: u64, cut: Cut, summary_bytes: u64) {
+        self.tip = Tip::Own(IdKind::Compaction, n);
         self.watermark = self.spent.usage.total_tokens();
         self.messages = cut.kept as u64;
         self.message_tokens = cut.tokens;
@@ -105,24 +101,23 @@ impl Books {
         self.leaves = true;
     }
 
-    /// Takes in a message that was written.
-    pub(super) fn append(&mut self, record: &Record, id: &EntryId, sequence: Sequence) {
+    /// Takes in message number `n`, which was written.
+    pub(super) fn append<I>(&mut self, record: &Record<I>, n: u64) {
         let message = &record.message;
         record.add_usage_to(&mut self.branch);
         record.add_usage_to(&mut self.spent);
         self.spent.turns = 0;
-        self.tip = Some(id.clone());
-        self.sequence = sequence;
+        self.tip = Tip::Own(IdKind::Message, n);
         self.unmarked = true;
         let tokens = estimate_tokens(message.text_len);
-        self.messages = self.messages.saturating_add(1);
-        self.message_tokens = self.message_tokens.saturating_add(tokens);
+        add_to(&mut self.messages, 1);
+        add_to(&mut self.message_tokens, tokens);
         if message.role == Role::Assistant
             && let Some(usage) = &message.usage
         {
             self.reported = Some((usage.total_tokens(), 0));
         } else if let Some((_, since)) = &mut self.reported {
-            *since = since.saturating_add(tokens);
+            add_to(since, tokens);
         }
     }
 

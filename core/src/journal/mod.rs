@@ -13,17 +13,21 @@ mod write;
 
 pub use error::{JournalError, PlanError};
 pub use resume::Resumed;
+use resume::read_id;
 pub use storage::Storage;
 
 use crate::{
     compaction::{Cut, Keep, NoCut, Reason, Triggers, Window},
     id::{EntryId, IdKind},
-    record::{CompactionEntry, Extent, Header, Limits, MessageEntry, Payload, Totals},
-    replay::{Head, ReplayError, Reverse},
+    record::{
+        CompactionEntry, Extent, Header, IdForm, Limits, MessageEntry, Payload, RecordScanner,
+        Totals,
+    },
+    replay::{Beginning, Head, ReplayError, Reverse},
     time::Clock,
     usage::UsageTotals,
 };
-use books::Books;
+use books::{Books, Tip};
 
 /// When what was appended is made durable, and so acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,14 +82,24 @@ pub struct Plan {
 
 /// A log that is open for writing. `N` bounds the messages among which a compaction can choose its cut.
 ///
+/// `I` is the form in which ids are held while the log is read: [`IdHash`](crate::record::IdHash) takes a kilobyte less
+/// than their text. A device keeps its journal in a `static` and makes it there ([`create_in`](Self::create_in),
+/// [`open_in`](Self::open_in)), over storage that is kept in another and lent to it.
+///
 /// Dropping a journal drops what was not acknowledged.
-pub struct Journal<S, C, const N: usize> {
+pub struct Journal<S, C, const N: usize, I = EntryId> {
     storage: S,
     clock: C,
     options: Options,
+    /// Reads what is appended and what is read back.
+    scanner: RecordScanner<I>,
+    /// What is known of the log's beginning. (Ours has no linear prefix, and nothing that we append ends one, F14.)
+    beginning: Beginning<I>,
     books: Books,
     /// What they were when something was last acknowledged.
     saved: Books,
+    /// The tip's name where it is foreign.
+    foreign: EntryId,
     /// Where the next entry goes.
     end: u64,
     /// Where the acknowledged entries end.
@@ -107,32 +121,88 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         header: &Header<'_>,
         options: Options,
     ) -> Result<Self, JournalError<S::Error>> {
-        let mut journal = Journal {
+        let mut journal = Self::blank(storage, clock, options);
+        journal.begin(header)?;
+        Ok(journal)
+    }
+}
+
+impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
+    /// As [`create`](Journal::create), in a place that outlives the caller, such as a `static`: the journal is built
+    /// there and not handed up, which on a device's stack counts. After an error the place is empty.
+    pub fn create_in<'p>(
+        place: &'p mut Option<Self>,
+        storage: S,
+        clock: C,
+        header: &Header<'_>,
+        options: Options,
+    ) -> Result<&'p mut Self, JournalError<S::Error>> {
+        Self::settle(place, storage, clock, options);
+        let begun = match place {
+            Some(journal) => journal.begin(header),
+            None => Err(JournalError::Empty),
+        };
+        Self::settled(place, begun).map(|(journal, ())| journal)
+    }
+
+    /// Builds a journal in its place. Never inlined, so that nothing runs above the stack that this takes.
+    #[inline(never)]
+    fn settle(place: &mut Option<Self>, storage: S, clock: C, options: Options) {
+        *place = Some(Self::blank(storage, clock, options));
+    }
+
+    /// The journal in its place, if what was done to it has succeeded; an empty place otherwise.
+    fn settled<T>(
+        place: &mut Option<Self>,
+        done: Result<T, JournalError<S::Error>>,
+    ) -> Result<(&mut Self, T), JournalError<S::Error>> {
+        if done.is_err() {
+            *place = None;
+        }
+        let journal = place.as_mut().ok_or(JournalError::Empty);
+        done.and_then(|done| Ok((journal?, done)))
+    }
+
+    /// A journal of which nothing is known.
+    #[inline(always)]
+    fn blank(storage: S, clock: C, options: Options) -> Self {
+        Journal {
             storage,
             clock,
             options,
+            scanner: RecordScanner::blank(options.limits),
+            beginning: Beginning::NEW,
             books: Books::default(),
             saved: Books::default(),
+            foreign: EntryId::own(IdKind::Message, 0),
             end: 0,
             saved_end: 0,
             tail: write::Tail::Whole,
             saved_tail: write::Tail::Whole,
             changes: 0,
-        };
-        if journal.storage.seek(embedded_io::SeekFrom::End(0))? != 0 {
+        }
+    }
+
+    #[inline(never)]
+    fn begin(&mut self, header: &Header<'_>) -> Result<(), JournalError<S::Error>> {
+        if self.storage.seek(embedded_io::SeekFrom::End(0))? != 0 {
             return Err(JournalError::NotEmpty);
         }
-        let len = header.encode(&mut journal.storage)?;
-        let extent = Extent { start: 0, len };
-        journal.books = Books::new(Head {
-            extent: Some(extent),
-            version: Some(crate::record::FORMAT_VERSION),
-            ours: true,
-            fork_point: header.fork_point.cloned(),
-        });
-        journal.end = len.saturating_add(1);
-        journal.acknowledge(true)?;
-        Ok(journal)
+        let len = header.encode(&mut self.storage)?;
+        self.beginning = Beginning {
+            head: Head {
+                extent: Some(Extent { start: 0, len }),
+                version: Some(crate::record::FORMAT_VERSION),
+                ours: true,
+                fork_point: header
+                    .fork_point
+                    .and_then(|id| I::of(id.as_str().as_bytes())),
+            },
+            prefix_end: Some(u64::MAX),
+        };
+        self.books.leaves = true;
+        self.end = len.wrapping_add(1);
+        self.acknowledge(true)
     }
 
     /// Appends a message and gives its id. Durable when this returns with [`Durability::Entry`], otherwise at the
@@ -145,19 +215,28 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         &mut self,
         payload: &P,
     ) -> Result<EntryId, JournalError<S::Error>> {
+        let n = self.append_message(payload)?;
+        Ok(EntryId::own(IdKind::Message, n))
+    }
+
+    #[inline(never)]
+    fn append_message<P: Payload + ?Sized>(
+        &mut self,
+        payload: &P,
+    ) -> Result<u64, JournalError<S::Error>> {
         self.mend_tail()?;
         let mut sequence = self.books.sequence;
-        let id = EntryId::own(IdKind::Message, sequence.take());
-        let timestamp = self.clock.now();
+        let n = sequence.take();
         let start = self.end;
+        let parent = self.tip();
         let entry = MessageEntry {
-            id: &id,
-            parent_id: self.books.tip.as_ref(),
-            timestamp,
+            id: &EntryId::own(IdKind::Message, n),
+            parent_id: parent.as_ref(),
+            timestamp: self.clock.now(),
             message: payload,
         };
-        let mut check = write::Check::new(self.options.limits);
-        let written = entry.encode_with(&mut self.storage, |json| check.pass(payload, json));
+        let mut check = write::Check::new(&mut self.scanner, self.options.limits);
+        let written = entry.encode_with(&mut self.storage, &mut |pen| check.pass(payload, pen));
         let len = match (written, check.fault()) {
             (Ok(len), _) => len,
             (Err(_), Some(fault)) => {
@@ -167,13 +246,14 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
                 return Err(self.undo_append(start, sequence, JournalError::from(error)));
             }
         };
-        self.books.append(check.record(), &id, sequence);
+        self.books.append(self.scanner.record(), n);
+        self.books.sequence = sequence;
         self.changes = self.changes.wrapping_add(1);
-        self.end = start.saturating_add(len).saturating_add(1);
+        self.end = start.wrapping_add(len).wrapping_add(1);
         if self.options.durability == Durability::Entry {
             self.acknowledge(true)?;
         }
-        Ok(id)
+        Ok(n)
     }
 
     /// Ends a turn: writes a leaf with the totals, makes the turn durable (but for [`Durability::Manual`]), and says
@@ -184,7 +264,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         self.mend_tail()?;
         let mut leaf = None;
         if self.books.wants_leaf()
-            && let Some(tip) = self.books.tip.clone()
+            && let Some(tip) = self.tip()
         {
             leaf = Some(self.write_leaf(&tip)?);
         }
@@ -213,35 +293,62 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     /// Plans a compaction: reads the context back, chooses what is kept, and writes nothing. `window` is lent for reading.
     ///
     /// What is not kept can be read with [`Journal::context`]: everything older than the first kept message.
+    #[inline(never)]
     pub fn plan(
         &mut self,
         reason: Reason,
         keep: Keep,
         window: &mut [u8],
     ) -> Result<Plan, PlanError<S::Error>> {
+        let cut = self.choose_place(keep, window)?;
+        self.planned(reason, cut, window)
+    }
+
+    /// Where the context can be cut, so that a reader finds the first entry that is kept.
+    #[inline(never)]
+    fn choose_place(&mut self, keep: Keep, window: &mut [u8]) -> Result<Cut, PlanError<S::Error>> {
         if self.books.messages == 0 {
             return Err(NoCut::NothingToCompact.into());
         }
-        let mut messages = Window::<N>::default();
-        let mut summary = false;
-        let mut context = self.context(window)?;
-        while let Some(item) = context.next()? {
-            if item.summary {
-                summary = true;
-            } else {
-                messages.push(&context.record().message, item.extent.start);
-            }
+        let cut = self.choose_cut(keep, window)?;
+        let id = self.form_at(cut.start, window)?;
+        match self.shadow(window, &id, cut.start)? {
+            Some(at) => Err(PlanError::FirstKeptShadowed(at)),
+            None => Ok(cut),
         }
-        let cut = messages.cut(keep, summary)?;
-        let limits = self.options.limits;
-        let first_kept = resume::name_of(&mut self.storage, window, limits, cut.start)?;
+    }
+
+    #[inline(never)]
+    fn planned(
+        &mut self,
+        reason: Reason,
+        cut: Cut,
+        window: &mut [u8],
+    ) -> Result<Plan, PlanError<S::Error>> {
         Ok(Plan {
             reason,
             cut,
-            first_kept,
+            first_kept: read_id(&mut self.storage, window, &mut self.scanner, cut.start)?,
             tokens_before: self.books.context_tokens(),
             at: self.changes,
         })
+    }
+
+    #[inline(never)]
+    fn choose_cut(&mut self, keep: Keep, window: &mut [u8]) -> Result<Cut, PlanError<S::Error>> {
+        let mut messages = Window::<N>::default();
+        let mut summary = false;
+        self.read_context(window, &mut |context| {
+            while let Some(item) = context.next()? {
+                if item.summary {
+                    summary = true;
+                } else {
+                    messages.push(&context.record().message, item.extent.start);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(messages.cut(keep, summary)?)
     }
 
     /// Commits a compaction: writes the marker and a leaf in one go, and makes them durable (but for
@@ -249,6 +356,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     ///
     /// Errors: [`JournalError::StalePlan`] when anything was appended since; nothing is written then. Otherwise as
     /// [`Journal::end_turn`].
+    #[inline(never)]
     pub fn commit(
         &mut self,
         plan: &Plan,
@@ -264,28 +372,31 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             self.acknowledge(true)?;
         }
         let mut sequence = self.books.sequence;
-        let id = EntryId::own(IdKind::Compaction, sequence.take());
-        let mut books = self.books.clone();
-        books.compact(&id, plan.cut, summary.len() as u64, sequence);
+        let n = sequence.take();
+        let id = EntryId::own(IdKind::Compaction, n);
+        let parent = self.tip();
         let entry = CompactionEntry {
             id: &id,
-            parent_id: self.books.tip.as_ref(),
+            parent_id: parent.as_ref(),
             timestamp: self.clock.now(),
             summary,
             first_kept_entry_id: &plan.first_kept,
             tokens_before: plan.tokens_before,
             tokens_after: plan.cut.tokens,
-            totals: Some(&books.totals()),
+            totals: Some(&Totals {
+                watermark: self.books.spent.usage.total_tokens(),
+                next_seq: sequence.peek(),
+                ..self.books.totals()
+            }),
         };
-        match entry.encode(&mut self.storage) {
-            Ok(len) => self.end = self.end.saturating_add(len).saturating_add(1),
-            Err(error) => {
-                self.books.sequence = sequence;
-                return Err(self.roll_back(error.into()));
-            }
+        let written = entry.encode(&mut self.storage);
+        self.books.sequence = sequence;
+        match written {
+            Ok(len) => self.end = self.end.wrapping_add(len).wrapping_add(1),
+            Err(error) => return Err(self.roll_back(error.into())),
         }
         self.changes = self.changes.wrapping_add(1);
-        self.books = books;
+        self.books.compact(n, plan.cut, summary.len() as u64);
         if self.books.wants_leaf() {
             self.write_leaf(&id)?;
         }
@@ -304,20 +415,13 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     ) -> Result<EntryId, JournalError<S::Error>> {
         self.end_turn()?;
         self.sync()?;
-        let limits = self.options.limits;
-        let read = resume::read_books(&mut self.storage, window, limits, Some(target), |_| ());
-        let (mut books, _) = read?;
-        if books.tip.is_none() {
-            return Err(JournalError::NoSuchEntry);
-        }
-        books.carry_over(&self.books);
-        let before = core::mem::replace(&mut self.books, books);
-        let written = self
-            .write_leaf(target)
-            .and_then(|leaf| self.acknowledge(true).map(|()| leaf));
+        let before = core::mem::take(&mut self.books);
+        let foreign = self.foreign.clone();
+        let written = self.go_to(target, &before, window);
         if written.is_err() {
             let sequence = self.books.sequence;
             self.books = before;
+            self.foreign = foreign;
             if self.tail == write::Tail::Torn {
                 self.books.sequence = sequence;
             }
@@ -325,22 +429,55 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         written
     }
 
+    /// Reads the books of an entry of a log with the books `log`, and writes a leaf that names it.
+    fn go_to(
+        &mut self,
+        target: &EntryId,
+        log: &Books,
+        window: &mut [u8],
+    ) -> Result<EntryId, JournalError<S::Error>> {
+        // What a failure to read leaves is as little as there is.
+        self.books.sequence = log.sequence;
+        let from = I::of(target.as_str().as_bytes());
+        let mut read = resume::ReadBack::new();
+        self.read_books(window, from.as_ref(), &mut |_| (), &mut read)?;
+        if self.books.tip == Tip::Nothing {
+            return Err(JournalError::NoSuchEntry);
+        }
+        self.books.carry_over(log);
+        let leaf = self.write_leaf(target)?;
+        self.acknowledge(true)?;
+        Ok(leaf)
+    }
+
     /// The context, newest first, read from the storage through `window`.
     pub fn context<'b>(
         &'b mut self,
         window: &'b mut [u8],
-    ) -> Result<Reverse<'b, &'b mut S>, ReplayError<S::Error>> {
-        let (storage, limits) = (&mut self.storage, self.options.limits);
-        let beginning = self.books.beginning();
-        let mut replay = match beginning.prefix_end.is_some() {
-            true => Reverse::after(beginning, storage, window, limits)?,
-            false => Reverse::new(storage, window, limits)?,
-        };
-        if let Some(tip) = &self.books.tip {
-            // Where storage cannot be cut, an entry that was given up may stand behind.
-            replay.from(tip);
-        }
+    ) -> Result<ContextOf<'b, S, I>, ReplayError<S::Error>> {
+        let from = self.tip_form();
+        let mut replay = Reverse::closed(&mut self.storage, window, &mut self.scanner);
+        resume::open(&mut replay, known(&self.beginning), None, from.as_ref())?;
         Ok(replay)
+    }
+
+    /// Lends the context, newest first.
+    fn read_context(
+        &mut self,
+        window: &mut [u8],
+        read: resume::Reading<'_, S, I>,
+    ) -> Result<(), ReplayError<S::Error>> {
+        let from = self.tip_form();
+        let beginning = known(&self.beginning);
+        let (storage, scanner) = (&mut self.storage, &mut self.scanner);
+        let start = (beginning, None, from.as_ref());
+        resume::replay(storage, window, scanner, start, read)
+    }
+
+    /// The tip's id: where storage cannot be cut, an entry that was given up may stand behind it.
+    #[inline(never)]
+    fn tip_form(&self) -> Option<I> {
+        self.tip().and_then(|id| I::of(id.as_str().as_bytes()))
     }
 
     /// The lowest offset that [`Journal::open`] reads to resume, the header aside: where the live context begins, or
@@ -350,26 +487,29 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     ///
     /// Costs as much as a resume.
     pub fn keep_from(&mut self, window: &mut [u8]) -> Result<u64, ReplayError<S::Error>> {
-        let mut context = self.context(window)?;
-        while context.next()?.is_some() {}
-        context.tally()?;
-        let lowest = context.lowest();
-        Ok(lowest.min(self.end))
+        let mut lowest = self.end;
+        self.read_context(window, &mut |context| {
+            while context.next()?.is_some() {}
+            context.tally()?;
+            lowest = lowest.min(context.lowest());
+            Ok(())
+        })?;
+        Ok(lowest)
     }
 
     /// The tip: what the next message follows, and where a fork of this session would begin.
-    pub fn tip(&self) -> Option<&EntryId> {
-        self.books.tip.as_ref()
+    pub fn tip(&self) -> Option<EntryId> {
+        named(self.books.tip, &self.foreign)
     }
 
     /// The header's bookkeeping.
-    pub fn head(&self) -> &Head {
-        &self.books.head
+    pub fn head(&self) -> &Head<I> {
+        &self.beginning.head
     }
 
     /// Where this session leaves the one that it was copied from: the last inherited entry (F11).
-    pub fn fork_point(&self) -> Option<&EntryId> {
-        self.books.head.fork_point.as_ref()
+    pub fn fork_point(&self) -> Option<&I> {
+        self.beginning.head.fork_point.as_ref()
     }
 
     /// Usage and turns of the branch.
@@ -411,6 +551,23 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     /// The storage, for reading. Whatever is written to it past the journal breaks the log.
     pub fn storage(&mut self) -> &mut S {
         &mut self.storage
+    }
+}
+
+/// The context of a journal with storage `S`.
+pub type ContextOf<'b, S, I = EntryId> = Reverse<'b, &'b mut S, &'b mut RecordScanner<I>>;
+
+/// The beginning, if all is known of it.
+fn known<I>(beginning: &Beginning<I>) -> Option<&Beginning<I>> {
+    Some(beginning).filter(|beginning| beginning.prefix_end.is_some())
+}
+
+/// The tip's name.
+fn named(tip: Tip, foreign: &EntryId) -> Option<EntryId> {
+    match tip {
+        Tip::Nothing => None,
+        Tip::Own(kind, n) => Some(EntryId::own(kind, n)),
+        Tip::Foreign => Some(foreign.clone()),
     }
 }
 

@@ -1,15 +1,19 @@
 //! Opening a log again: from its bytes to the state that its writer had.
 
-use super::{Journal, JournalError, Options, PlanError, Storage, books::Books, write::Tail};
+use super::{
+    ContextOf, Journal, JournalError, Options, Storage,
+    books::{Books, Tip},
+    write::Tail,
+};
 use crate::{
     compaction::estimate_tokens,
     id::EntryId,
-    record::{FORMAT_VERSION, Limits, Record, Role},
-    recovery::Event,
-    replay::{Beginning, Item, Notes, Records, ReplayError, Reverse, nearest_node, read_beginning},
+    record::{FORMAT_VERSION, IdForm, Record, RecordScanner, Role},
+    replay::{Beginning, Item, Notes, ReplayError, Reverse},
     time::Clock,
+    usage::add_to,
 };
-use embedded_io::{Read, Seek, SeekFrom};
+use embedded_io::{ErrorType, Read, Seek, SeekFrom};
 
 /// What was found when a log was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,66 +44,277 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     /// As [`Journal::open`], and tells of each entry of the context with its bookkeeping, newest first as
     /// [`Journal::context`] does: who wants both need not read the log twice. `None` says that what was told so far is void.
     pub fn open_with(
-        mut storage: S,
+        storage: S,
         clock: C,
         options: Options,
         window: &mut [u8],
-        context: impl FnMut(Option<(Item, &Record)>),
+        mut context: impl FnMut(Option<(Item, &Record)>),
     ) -> Result<(Self, Resumed), JournalError<S::Error>> {
-        let length = storage.seek(SeekFrom::End(0))?;
-        if length == 0 {
-            return Err(JournalError::Empty);
-        }
-        let (books, resumed) = read_books(&mut storage, window, options.limits, None, context)?;
-        let head = &books.head;
-        if head.extent.is_some() && head.version != Some(FORMAT_VERSION) {
-            return Err(JournalError::UnsupportedVersion(head.version));
-        }
-        if head.extent.is_none() && books.tip.is_none() {
-            return Err(JournalError::NotASession);
-        }
-        let mut last = [0];
-        storage.seek(SeekFrom::End(-1))?;
-        storage.read(&mut last)?;
-        let (tail, end) = match resumed.notes.torn_at {
-            Some(at) => (Tail::Torn, at),
-            None if last == *b"\n" => (Tail::Whole, length),
-            None => (Tail::Unended, length),
-        };
-        let journal = Journal {
-            storage,
-            clock,
-            options,
-            saved: books.clone(),
-            books,
-            end,
-            saved_end: end,
-            tail,
-            saved_tail: match tail {
-                Tail::Unended => Tail::Unended,
-                Tail::Whole | Tail::Torn => Tail::Whole,
-            },
-            changes: 0,
-        };
+        let mut journal = Self::blank(storage, clock, options);
+        let resumed = journal.load(window, &mut context)?;
         Ok((journal, resumed))
     }
 }
 
-/// Reads the books back: those of the log's tip, or of the node `from` as if it were the tip. Tells of the context's entries.
-pub(super) fn read_books<R: Read + Seek>(
-    source: &mut R,
-    window: &mut [u8],
-    limits: Limits,
-    from: Option<&EntryId>,
-    mut context: impl FnMut(Option<(Item, &Record)>),
-) -> Result<(Books, Resumed), JournalError<R::Error>> {
-    let mut beginning = read_beginning(source, window, limits, Some(LOOK))?;
-    loop {
-        context(None);
-        if let Some(read) = read_after(beginning, source, window, limits, from, &mut context)? {
-            return Ok(read);
+impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
+    /// As [`open`](Journal::open), in a place that outlives the caller, such as a `static`: the journal is built there and
+    /// not handed up, which on a device's stack counts. After an error the place is empty.
+    pub fn open_in<'p>(
+        place: &'p mut Option<Self>,
+        storage: S,
+        clock: C,
+        options: Options,
+        window: &mut [u8],
+    ) -> Result<(&'p mut Self, Resumed), JournalError<S::Error>> {
+        Self::settle(place, storage, clock, options);
+        let loaded = match place {
+            Some(journal) => journal.load(window, &mut |_| ()),
+            None => Err(JournalError::Empty),
+        };
+        Self::settled(place, loaded)
+    }
+
+    /// Takes over what the storage holds.
+    #[inline(never)]
+    fn load(
+        &mut self,
+        window: &mut [u8],
+        context: Telling<'_, I>,
+    ) -> Result<Resumed, JournalError<S::Error>> {
+        let length = self.storage.seek(SeekFrom::End(0))?;
+        if length == 0 {
+            return Err(JournalError::Empty);
         }
-        beginning = read_beginning(source, window, limits, None)?;
+        let mut read = ReadBack::new();
+        self.read_books(window, None, context, &mut read)?;
+        let notes = read.notes;
+        let head = &self.beginning.head;
+        let headless = head.extent.is_none();
+        if !headless && head.version != Some(FORMAT_VERSION) {
+            return Err(JournalError::UnsupportedVersion(head.version));
+        }
+        if headless && self.books.tip == Tip::Nothing {
+            return Err(JournalError::NotASession);
+        }
+        let mut last = [0];
+        self.storage.seek(SeekFrom::End(-1))?;
+        self.storage.read(&mut last)?;
+        (self.tail, self.end) = match notes.torn_at {
+            Some(at) => (Tail::Torn, at),
+            None if last == *b"\n" => (Tail::Whole, length),
+            None => (Tail::Unended, length),
+        };
+        self.saved = self.books;
+        self.saved_end = self.end;
+        self.saved_tail = match self.tail {
+            Tail::Unended => Tail::Unended,
+            Tail::Whole | Tail::Torn => Tail::Whole,
+        };
+        Ok(Resumed { notes, headless })
+    }
+
+    /// Reads the books back: those of the log's tip, or of the node `from` as if it were the tip. Tells of the context's
+    /// entries. After an error the books are void.
+    #[inline(never)]
+    pub(super) fn read_books(
+        &mut self,
+        window: &mut [u8],
+        from: Option<&I>,
+        context: Telling<'_, I>,
+        read: &mut ReadBack<I>,
+    ) -> Result<(), JournalError<S::Error>> {
+        let mut look = Some(LOOK);
+        while !read.holds {
+            context(None);
+            self.read_after(look, window, from, context, read)?;
+            look = None;
+        }
+        let Some(id) = &read.tip else {
+            return Ok(());
+        };
+        if read.followed
+            && let Some(at) = self.shadow(window, id, read.tip_at)?
+        {
+            return Err(JournalError::TipShadowed(at));
+        }
+        self.name_tip(read.tip_at, window)?;
+        Ok(())
+    }
+
+    /// Reads back, after a look at that many nodes of the beginning.
+    #[inline(never)]
+    fn read_after(
+        &mut self,
+        look: Option<u8>,
+        window: &mut [u8],
+        from: Option<&I>,
+        context: Telling<'_, I>,
+        read: &mut ReadBack<I>,
+    ) -> Result<(), ReplayError<S::Error>> {
+        let (books, beginning) = (&mut self.books, &mut self.beginning);
+        replay(
+            &mut self.storage,
+            window,
+            &mut self.scanner,
+            (None, look, from),
+            &mut |replay| books.read_back(replay, context, beginning, read),
+        )
+    }
+
+    /// Takes over the tip's name.
+    #[inline(never)]
+    fn name_tip(&mut self, start: u64, window: &mut [u8]) -> Result<(), ReplayError<S::Error>> {
+        let id = read_id(&mut self.storage, window, &mut self.scanner, start)?;
+        self.books.tip = Tip::of(&id);
+        if self.books.tip == Tip::Foreign {
+            self.foreign = id;
+        }
+        Ok(())
+    }
+
+    /// The id of the record at offset `start`, in the form in which ids are compared.
+    #[inline(never)]
+    pub(super) fn form_at(
+        &mut self,
+        start: u64,
+        window: &mut [u8],
+    ) -> Result<I, ReplayError<S::Error>> {
+        let id = read_id(&mut self.storage, window, &mut self.scanner, start)?;
+        I::of(id.as_str().as_bytes()).ok_or(ReplayError::Changed)
+    }
+
+    /// Where a node after offset `start` bears the id of the one there, so that a reader takes it for that (F12, F13, F17).
+    #[inline(never)]
+    pub(super) fn shadow(
+        &mut self,
+        window: &mut [u8],
+        id: &I,
+        start: u64,
+    ) -> Result<Option<u64>, ReplayError<S::Error>> {
+        let mut at = None;
+        replay(
+            &mut self.storage,
+            window,
+            &mut self.scanner,
+            (Some(&self.beginning), None, Some(id)),
+            &mut |replay| {
+                at = replay.first_link()?;
+                Ok(())
+            },
+        )?;
+        Ok(at.filter(|at| *at > start))
+    }
+}
+
+impl Books {
+    /// Takes in the context and the sums.
+    #[inline(never)]
+    fn read_back<R: Read + Seek, I: IdForm>(
+        &mut self,
+        replay: &mut Reverse<'_, R, &mut RecordScanner<I>>,
+        context: Telling<'_, I>,
+        beginning: &mut Beginning<I>,
+        read: &mut ReadBack<I>,
+    ) -> Result<(), ReplayError<R::Error>> {
+        *self = Books::default();
+        while let Some(item) = replay.next()? {
+            let record = replay.record();
+            context(Some((item, record)));
+            if item.summary {
+                self.summary_tokens = Some(estimate_tokens(record.summary_len));
+                continue;
+            }
+            let message = &record.message;
+            let tokens = estimate_tokens(message.text_len);
+            if message.role == Role::Assistant
+                && self.reported.is_none()
+                && replay.after_compaction()
+                && let Some(usage) = &message.usage
+            {
+                self.reported = Some((usage.total_tokens(), self.message_tokens));
+            }
+            add_to(&mut self.messages, 1);
+            add_to(&mut self.message_tokens, tokens);
+        }
+        let tally = replay.tally()?;
+        self.branch = tally.branch;
+        self.spent = *tally.spent_so_far();
+        self.spent.turns = 0;
+        self.watermark = tally.watermark();
+        self.sequence = tally.sequence();
+        read.notes = *replay.notes();
+        self.leaves = replay.head().ours || read.notes.leaves > 0;
+        read.tip = replay.tip_id().cloned();
+        read.tip_at = replay.tip().unwrap_or_default().start;
+        read.followed = replay.tip_is_followed();
+        self.unmarked = read.tip.is_some() && !replay.tip_is_marked();
+        read.holds = replay.prefix_holds()?;
+        beginning.clone_from(replay.beginning());
+        Ok(())
+    }
+}
+
+/// Is told of the context's entries.
+type Telling<'t, I> = &'t mut dyn FnMut(Option<(Item, &Record<I>)>);
+
+/// What is done with a replay that has been opened.
+pub(super) type Reading<'t, S, I> =
+    &'t mut dyn FnMut(&mut ContextOf<'_, S, I>) -> Result<(), ReplayError<<S as ErrorType>::Error>>;
+
+/// Where a replay starts: after a beginning that is known, or after a look at so many nodes of it; from a node with this id.
+type Start<'s, I> = (Option<&'s Beginning<I>>, Option<u8>, Option<&'s I>);
+
+/// The one place where a replay is made.
+#[inline(never)]
+pub(super) fn replay<S: Storage, I: IdForm>(
+    storage: &mut S,
+    window: &mut [u8],
+    scanner: &mut RecordScanner<I>,
+    (beginning, look, from): Start<'_, I>,
+    read: Reading<'_, S, I>,
+) -> Result<(), ReplayError<S::Error>> {
+    let mut replay = Reverse::closed(storage, window, scanner);
+    open(&mut replay, beginning, look, from)?;
+    read(&mut replay)
+}
+
+/// Opens a replay.
+#[inline(always)]
+pub(super) fn open<S: Storage, I: IdForm>(
+    replay: &mut ContextOf<'_, S, I>,
+    beginning: Option<&Beginning<I>>,
+    look: Option<u8>,
+    from: Option<&I>,
+) -> Result<(), ReplayError<S::Error>> {
+    replay.open(beginning, look)?;
+    if let Some(id) = from {
+        replay.from(id);
+    }
+    Ok(())
+}
+
+/// What was met on the way back.
+pub(super) struct ReadBack<I> {
+    notes: Notes,
+    /// The tip's id, if it has one, and where it lies.
+    tip: Option<I>,
+    tip_at: u64,
+    /// Other nodes may stand behind it.
+    followed: bool,
+    /// What was not known of the beginning need not have been known.
+    holds: bool,
+}
+
+impl<I> ReadBack<I> {
+    /// Nothing was read as yet.
+    pub(super) fn new() -> Self {
+        ReadBack {
+            notes: Notes::default(),
+            tip: None,
+            tip_at: 0,
+            followed: false,
+            holds: false,
+        }
     }
 }
 
@@ -107,91 +322,23 @@ pub(super) fn read_books<R: Read + Seek>(
 /// name one in the second node; with others there may be none in the whole log.
 const LOOK: u8 = 2;
 
-/// `None` when what is not known of the beginning would have had to be known.
-fn read_after<R: Read + Seek>(
-    beginning: Beginning,
+/// The id of the record at offset `start`, which has one.
+#[inline(never)]
+pub(super) fn read_id<R: Read + Seek, I: IdForm>(
     source: &mut R,
     window: &mut [u8],
-    limits: Limits,
-    from: Option<&EntryId>,
-    context: &mut impl FnMut(Option<(Item, &Record)>),
-) -> Result<Option<(Books, Resumed)>, JournalError<R::Error>> {
-    let mut replay = Reverse::after(beginning, &mut *source, window, limits)?;
-    if let Some(id) = from {
-        replay.from(id);
-    }
-    let mut books = Books::new(replay.head().clone());
-    while let Some(item) = replay.next()? {
-        let record = replay.record();
-        context(Some((item, record)));
-        if item.summary {
-            books.summary_tokens = Some(estimate_tokens(record.summary_len));
-            continue;
-        }
-        let message = &record.message;
-        let tokens = estimate_tokens(message.text_len);
-        if message.role == Role::Assistant
-            && books.reported.is_none()
-            && replay.after_compaction()
-            && let Some(usage) = &message.usage
-        {
-            books.reported = Some((usage.total_tokens(), books.message_tokens));
-        }
-        books.messages = books.messages.saturating_add(1);
-        books.message_tokens = books.message_tokens.saturating_add(tokens);
-    }
-    books.tip = replay.tip_id().cloned();
-    let headless = replay.head().extent.is_none();
-    let tally = *replay.tally()?;
-    books.branch = tally.branch;
-    books.spent = tally.spent();
-    books.spent.turns = 0;
-    books.watermark = tally.watermark();
-    books.sequence = tally.sequence;
-    let notes = *replay.notes();
-    books.leaves |= notes.leaves > 0;
-    books.unmarked = books.tip.is_some() && !replay.tip_is_marked();
-    let (tip, followed) = (replay.tip(), replay.tip_is_followed());
-    if !replay.prefix_holds()? {
-        return Ok(None);
-    }
-    books.prefix_end = replay.beginning().prefix_end;
-    if followed
-        && let (Some(id), Some(tip)) = (&books.tip, tip)
-        && let Some(at) = shadow(source, window, limits, id, tip.start)?
-    {
-        return Err(JournalError::TipShadowed(at));
-    }
-    Ok(Some((books, Resumed { notes, headless })))
-}
-
-/// Where a node after offset `start` bears the id of the one there, so that a reader takes it for that (F12, F13, F17).
-fn shadow<R: Read + Seek>(
-    source: &mut R,
-    window: &mut [u8],
-    limits: Limits,
-    id: &EntryId,
+    scanner: &mut RecordScanner<I>,
     start: u64,
-) -> Result<Option<u64>, ReplayError<R::Error>> {
-    let nearest = nearest_node(source, window, limits, id)?;
-    Ok(nearest.filter(|at| *at > start))
-}
-
-/// The id of the first kept entry, which lies at offset `start`: a reader finds that entry by it.
-pub(super) fn name_of<R: Read + Seek>(
-    source: &mut R,
-    window: &mut [u8],
-    limits: Limits,
-    start: u64,
-) -> Result<EntryId, PlanError<R::Error>> {
-    let mut records = Records::new(&mut *source, window, limits, start, 2)?;
-    let id = match records.next()? {
-        Some(Event::Record(found)) => found.record.id.clone(),
-        _ => None,
-    };
-    let id = id.ok_or(ReplayError::Changed)?;
-    match shadow(source, window, limits, &id, start)? {
-        Some(at) => Err(PlanError::FirstKeptShadowed(at)),
-        None => Ok(id),
+) -> Result<EntryId, ReplayError<R::Error>> {
+    source.seek(SeekFrom::Start(start))?;
+    scanner.reset();
+    loop {
+        let taken = source.read(window)?;
+        let chunk = window.get(..taken).unwrap_or(&[]);
+        match scanner.find_id(chunk) {
+            Ok(Some(id)) => return Ok(id),
+            Ok(None) if !chunk.is_empty() => {}
+            _ => return Err(ReplayError::Changed),
+        }
     }
 }

@@ -3,8 +3,12 @@
 use super::{Journal, JournalError, Storage};
 use crate::{
     id::{EntryId, IdKind, Sequence},
-    json::{JsonWriter, WriteError, scan::ScanErrorKind},
-    record::{Fault, LeafEntry, Limits, LineWriter, Payload, Record, RecordScanner, position},
+    json::{
+        JsonWriter, WriteError,
+        pen::{Pen, Stopped},
+        scan::ScanErrorKind,
+    },
+    record::{Fault, IdForm, LeafEntry, Limits, Payload, RecordScanner, Totals},
     time::Clock,
 };
 use embedded_io::{ErrorType, SeekFrom, Write};
@@ -21,7 +25,7 @@ pub(super) enum Tail {
     Torn,
 }
 
-impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
+impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     /// F20, F28: makes the storage end where the log does.
     pub(super) fn mend_tail(&mut self) -> Result<(), JournalError<S::Error>> {
         self.try_mend_tail().map_err(|error| self.roll_back(error))
@@ -57,27 +61,28 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
 
     /// Writes a leaf that names `tip`.
     pub(super) fn write_leaf(&mut self, tip: &EntryId) -> Result<EntryId, JournalError<S::Error>> {
-        let mut books = self.books.clone();
-        let id = EntryId::own(IdKind::Leaf, books.sequence.take());
-        books.unmarked = false;
-        books.leaves = true;
+        let mut sequence = self.books.sequence;
+        let id = EntryId::own(IdKind::Leaf, sequence.take());
         let leaf = LeafEntry {
             id: &id,
             timestamp: self.clock.now(),
             entry_id: tip,
-            totals: Some(&books.totals()),
+            totals: Some(&Totals {
+                next_seq: sequence.peek(),
+                ..self.books.totals()
+            }),
         };
-        match leaf.encode(&mut self.storage) {
+        let written = leaf.encode(&mut self.storage);
+        self.books.sequence = sequence;
+        match written {
             Ok(len) => {
-                self.end = self.end.saturating_add(len).saturating_add(1);
+                self.end = self.end.wrapping_add(len).wrapping_add(1);
                 self.changes = self.changes.wrapping_add(1);
-                self.books = books;
+                self.books.unmarked = false;
+                self.books.leaves = true;
                 Ok(id)
             }
-            Err(error) => {
-                self.books.sequence = books.sequence;
-                Err(self.roll_back(error.into()))
-            }
+            Err(error) => Err(self.roll_back(error.into())),
         }
     }
 
@@ -91,7 +96,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
             return Err(self.roll_back(JournalError::Io(error)));
         }
         if durable {
-            self.saved = self.books.clone();
+            self.saved = self.books;
             self.saved_end = self.end;
             // What was found when the log was opened stays as it is until something is appended.
             if self.tail == Tail::Whole {
@@ -136,7 +141,7 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
     pub fn abandon_turn(&mut self) {
         self.changes = self.changes.wrapping_add(1);
         let sequence = self.books.sequence;
-        self.books = self.saved.clone();
+        self.books = self.saved;
         self.end = self.saved_end;
         // When the storage cannot be cut now, the next append tries again before it writes.
         self.tail = match self.storage.truncate(self.saved_end) {
@@ -156,8 +161,8 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
 ///
 /// From the first fault on nothing is passed on: what is refused never stands in the storage as a whole record, even
 /// where it cannot be cut off again.
-pub(super) struct Check {
-    scanner: RecordScanner,
+pub(super) struct Check<'s, I> {
+    scanner: &'s mut RecordScanner<I>,
     /// Bytes of the record before the payload.
     before: u64,
     /// Bytes of the payload so far.
@@ -169,10 +174,11 @@ pub(super) struct Check {
 /// Bytes of a record after its payload: `,"crc":"xxxxxxxx"}`.
 const AFTER_PAYLOAD: u64 = 18;
 
-impl Check {
-    pub(super) fn new(limits: Limits) -> Self {
+impl<'s, I: IdForm> Check<'s, I> {
+    pub(super) fn new(scanner: &'s mut RecordScanner<I>, limits: Limits) -> Self {
+        scanner.begin_payload();
         Check {
-            scanner: RecordScanner::before_payload(limits),
+            scanner,
             before: 0,
             len: 0,
             limit: limits.record_bytes,
@@ -181,28 +187,23 @@ impl Check {
     }
 
     /// Writes the payload, checked. A fault ends the writing with some error.
-    pub(super) fn pass<P: Payload + ?Sized, W: Write>(
+    pub(super) fn pass<P: Payload + ?Sized>(
         &mut self,
         payload: &P,
-        json: &mut LineWriter<'_, W>,
-    ) -> Result<(), WriteError<W::Error>> {
-        self.before = position(json);
-        json.begin_raw()?;
-        let mut checked = JsonWriter::new(Checked {
-            check: self,
-            json: &mut *json,
-        });
+        pen: &mut Pen<'_>,
+    ) -> Result<(), WriteError<Stopped>> {
+        self.before = pen.written();
+        let mut checked = JsonWriter::new(Checked { check: self, pen });
         let written = payload
             .write_to(&mut checked)
-            .and_then(|()| checked.finish().map(|_| ()));
+            .and_then(|()| checked.flush_scratch());
         if written.is_ok() && self.fault.is_none() {
             self.fault = self.conclude().err();
         }
-        if self.fault.is_some() {
-            return Err(WriteError::WriteZero);
+        match self.fault {
+            Some(_) => Err(WriteError::WriteZero),
+            None => written,
         }
-        written?;
-        json.end_raw()
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), Fault> {
@@ -215,7 +216,7 @@ impl Check {
         if fed.complete {
             return Err(Fault::TrailingBytes);
         }
-        if let Some(at) = memchr::memchr2(b'\n', b'\r', bytes) {
+        if let Some(at) = crate::bytes::find_either(b'\n', b'\r', bytes) {
             // White space to JSON, the end of the line to readers (F29).
             let byte = bytes.get(at).copied().unwrap_or(b'\n');
             return Err(Fault::Json(ScanErrorKind::UnexpectedByte(byte)));
@@ -233,7 +234,7 @@ impl Check {
             return Err(Fault::BeyondDouble);
         }
         let payload = self.scanner.record().message.payload;
-        let read = RecordScanner::BEFORE_PAYLOAD.len() as u64;
+        let read = RecordScanner::<I>::BEFORE_PAYLOAD.len() as u64;
         if payload.start.saturating_add(payload.len) == read.saturating_add(self.len) {
             Ok(())
         } else {
@@ -245,39 +246,32 @@ impl Check {
     pub(super) fn fault(&self) -> Option<Fault> {
         self.fault
     }
-
-    /// The bookkeeping of the message that was written; nothing but the message's.
-    pub(super) fn record(&self) -> &Record {
-        self.scanner.record()
-    }
 }
 
 /// Where a payload is written: checked, and on to the record's writer.
-struct Checked<'c, 'j, 'w, W> {
-    check: &'c mut Check,
-    json: &'j mut LineWriter<'w, W>,
+struct Checked<'c, 's, 'p, 'q, I> {
+    check: &'c mut Check<'s, I>,
+    pen: &'p mut Pen<'q>,
 }
 
-impl<W: Write> ErrorType for Checked<'_, '_, '_, W> {
-    type Error = W::Error;
+impl<I> ErrorType for Checked<'_, '_, '_, '_, I> {
+    type Error = Stopped;
 }
 
-impl<W: Write> Write for Checked<'_, '_, '_, W> {
-    fn write(&mut self, buf: &[u8]) -> Result<usize, W::Error> {
+impl<I: IdForm> Write for Checked<'_, '_, '_, '_, I> {
+    fn write(&mut self, buf: &[u8]) -> Result<usize, Stopped> {
         if self.check.fault.is_none() {
             self.check.fault = self.check.take(buf).err();
         }
         if self.check.fault.is_some() {
             return Ok(0);
         }
-        match self.json.raw_piece(buf) {
-            Ok(()) => Ok(buf.len()),
-            Err(WriteError::Io(error)) => Err(error),
-            Err(_) => Ok(0),
-        }
+        self.pen.put(buf);
+        self.pen.outcome()?;
+        Ok(buf.len())
     }
 
-    fn flush(&mut self) -> Result<(), W::Error> {
+    fn flush(&mut self) -> Result<(), Stopped> {
         Ok(())
     }
 }

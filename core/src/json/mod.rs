@@ -1,6 +1,7 @@
 //! Streaming JSON: writing over [`embedded_io::Write`] and bounded scanning.
 
 mod number;
+pub(crate) mod pen;
 pub mod scan;
 pub mod ser;
 mod text;

@@ -11,24 +11,27 @@ const DIGITS: u8 = 17;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Number {
-    /// Its value, as long as it is an unsigned integer of 64 bits without point and exponent.
-    integer: Option<u64>,
-    /// The first digits from the first that is not 0 on, and how many.
+    /// The digits from the first that is not 0 on, as long as 64 bits hold them, and how many.
     digits: u64,
     held: u8,
-    /// Power of ten of the first of them.
-    power: i32,
+    /// There are more digits.
+    more: bool,
+    /// It has a sign, a point or an exponent.
+    odd: bool,
     point: bool,
-    exponent: Option<i32>,
+    in_exponent: bool,
     negative_exponent: bool,
+    /// Power of ten of the first digit.
+    power: i32,
+    exponent: i32,
 }
 
 impl Number {
     /// Begins with the first byte: a digit or a minus sign.
     pub(crate) fn new(first: u8) -> Self {
         let mut number = Number {
-            integer: (first != b'-').then_some(0),
             power: -1,
+            odd: first == b'-',
             ..Number::default()
         };
         if first != b'-' {
@@ -40,15 +43,13 @@ impl Number {
     /// Takes a digit.
     pub(crate) fn digit(&mut self, byte: u8) {
         let digit = byte.wrapping_sub(b'0');
-        if let Some(exponent) = &mut self.exponent {
-            *exponent = exponent.saturating_mul(10).saturating_add(digit.into());
+        if self.in_exponent {
+            // Beyond this a power of ten makes no difference: there are fewer digits than that.
+            if self.exponent < i32::MAX / 16 {
+                let exponent = self.exponent.wrapping_mul(10);
+                self.exponent = exponent.wrapping_add(digit.into());
+            }
             return;
-        }
-        if !self.point {
-            self.integer = self
-                .integer
-                .and_then(|n| n.checked_mul(10))
-                .and_then(|n| n.checked_add(digit.into()));
         }
         let leading = self.held == 0 && digit == 0;
         // Before the point each digit raises the power but leading zeros, behind it only leading zeros lower it.
@@ -57,22 +58,30 @@ impl Number {
             (true, true) => self.power = self.power.saturating_sub(1),
             _ => {}
         }
-        if !leading && self.held < DIGITS {
-            self.digits = self.digits.saturating_mul(10).saturating_add(digit.into());
-            self.held = self.held.saturating_add(1);
+        if leading || self.more {
+            return;
+        }
+        let longer = match self.digits {
+            ..=MOST_TENTHS => self.digits.wrapping_mul(10).checked_add(digit.into()),
+            _ => None,
+        };
+        match longer {
+            Some(digits) => {
+                self.digits = digits;
+                self.held = self.held.wrapping_add(1);
+            }
+            None => self.more = true,
         }
     }
 
     /// Takes the decimal point.
     pub(crate) fn point(&mut self) {
-        self.integer = None;
-        self.point = true;
+        (self.odd, self.point) = (true, true);
     }
 
     /// Takes the `e` of an exponent.
     pub(crate) fn exponent(&mut self) {
-        self.integer = None;
-        self.exponent = Some(0);
+        (self.odd, self.in_exponent) = (true, true);
     }
 
     /// Takes the exponent's sign.
@@ -82,21 +91,33 @@ impl Number {
 
     /// The value of an unsigned integer of 64 bits that was written without point and exponent.
     pub(crate) fn integer(&self) -> Option<u64> {
-        self.integer
+        (!self.odd && !self.more).then_some(self.digits)
     }
 
     /// Larger in magnitude than every double. Readers that hold numbers as doubles refuse it, or take it for infinite.
     pub(crate) fn is_beyond_double(&self) -> bool {
-        let exponent = self.exponent.unwrap_or(0);
         let power = if self.negative_exponent {
-            self.power.saturating_sub(exponent)
+            self.power.saturating_sub(self.exponent)
         } else {
-            self.power.saturating_add(exponent)
+            self.power.saturating_add(self.exponent)
         };
-        let full = (self.held..DIGITS).fold(self.digits, |digits, _| digits.saturating_mul(10));
-        self.held > 0 && (power > MAX_POWER || (power == MAX_POWER && full > MAX_DIGITS))
+        if self.held == 0 || power < MAX_POWER {
+            return false;
+        }
+        // The first digits, and the least that are too many, with as many digits each; 20 of them fit.
+        let (mut digits, mut limit) = (self.digits, MAX_DIGITS.wrapping_add(1));
+        for _ in self.held..DIGITS {
+            digits = digits.wrapping_mul(10);
+        }
+        for _ in DIGITS..self.held {
+            limit = limit.wrapping_mul(10);
+        }
+        power > MAX_POWER || digits >= limit
     }
 }
+
+/// The largest number that has room for another digit, or for some.
+const MOST_TENTHS: u64 = u64::MAX / 10;
 
 /// The most digits that cannot exceed 64 bits.
 const SHORT: usize = 19;

@@ -11,7 +11,7 @@ mod string;
 
 use super::{
     number::Number,
-    text::{Utf8Pieces, plain_run},
+    text::{HAS_BULK, Utf8Pieces, plain_run},
 };
 use scalar::Word;
 
@@ -114,7 +114,7 @@ pub trait Sink {
         let _ = depth;
     }
     /// A value begins at offset `at`. A number's value is not known yet.
-    fn begin(&mut self, kind: ValueKind, depth: u16, at: u64) {
+    fn begin(&mut self, kind: ValueKind, depth: u16, at: usize) {
         let _ = (kind, depth, at);
     }
     /// Content of the string or key that is open, escapes resolved; a character may be split between calls.
@@ -131,7 +131,7 @@ pub trait Sink {
         let _ = bytes;
     }
     /// The value has ended; `at` is the offset after its last byte.
-    fn end(&mut self, kind: ValueKind, depth: u16, at: u64) {
+    fn end(&mut self, kind: ValueKind, depth: u16, at: usize) {
         let _ = (kind, depth, at);
     }
     /// A comma inside the outermost container, at this index of the chunk that is fed.
@@ -187,7 +187,7 @@ struct Input<'c> {
     chunk: &'c [u8],
     index: usize,
     /// Offset of the chunk's first byte.
-    base: u64,
+    base: usize,
 }
 
 impl<'c> Input<'c> {
@@ -208,8 +208,8 @@ impl<'c> Input<'c> {
 
     /// Offset of the next byte.
     #[inline(always)]
-    fn offset(&self) -> u64 {
-        self.base.wrapping_add(self.index as u64)
+    fn offset(&self) -> usize {
+        self.base.wrapping_add(self.index)
     }
 }
 
@@ -226,8 +226,8 @@ pub struct Scanner {
     in_object: bool,
     depth: u16,
     limit: u16,
-    objects: [u64; 4],
-    offset: u64,
+    objects: [u32; MAX_DEPTH as usize / 32],
+    offset: usize,
     utf8: Utf8Pieces,
     hex: u16,
     lead: u16,
@@ -240,6 +240,7 @@ pub struct Scanner {
 
 impl Scanner {
     /// A scanner that refuses nesting of `depth_limit` levels or more (at most [`MAX_DEPTH`]).
+    #[inline(always)] // Built where it stays.
     pub fn new(depth_limit: u16) -> Self {
         Scanner {
             state: State::Value,
@@ -247,7 +248,7 @@ impl Scanner {
             in_object: false,
             depth: 0,
             limit: depth_limit.min(MAX_DEPTH),
-            objects: [0; 4],
+            objects: [0; MAX_DEPTH as usize / 32],
             offset: 0,
             utf8: Utf8Pieces::default(),
             hex: 0,
@@ -259,8 +260,24 @@ impl Scanner {
         }
     }
 
+    /// As new, in place. What is always written before it is read stays as it is.
+    pub(crate) fn reset(&mut self) {
+        self.state = State::Value;
+        self.in_key = false;
+        self.in_object = false;
+        self.depth = 0;
+        self.offset = 0;
+        self.utf8 = Utf8Pieces::default();
+        self.beyond_double = false;
+    }
+
     /// Bytes taken so far.
     pub fn offset(&self) -> u64 {
+        self.offset as u64
+    }
+
+    /// Bytes taken so far: what fits an address is longer than any value.
+    pub(crate) fn position(&self) -> usize {
         self.offset
     }
 
@@ -299,7 +316,7 @@ impl Scanner {
                     ScanErrorKind::InvalidUtf8 => self.utf8.open(),
                     _ => 0,
                 };
-                let at = self.offset.wrapping_sub(open);
+                let at = self.offset.wrapping_sub(open) as u64;
                 Err(ScanError { kind, at })
             }
         }
@@ -320,7 +337,7 @@ impl Scanner {
         }
         Err(ScanError {
             kind: ScanErrorKind::UnexpectedEnd,
-            at: self.offset,
+            at: self.offset as u64,
         })
     }
 
@@ -384,7 +401,7 @@ impl Scanner {
         input.skip(1);
         if !self.in_object {
             self.state = State::Value;
-        } else if input.peek() == Some(b'"') {
+        } else if HAS_BULK && input.peek() == Some(b'"') {
             self.key(input, sink);
         } else {
             self.state = State::Key;
@@ -447,8 +464,8 @@ impl Scanner {
         sink.begin(kind, self.depth, input.offset());
         input.skip(1);
         self.in_object = matches!(kind, ValueKind::Object);
-        let bit = 1u64 << (self.depth % 64);
-        if let Some(word) = self.objects.get_mut(usize::from(self.depth / 64)) {
+        let bit = 1u32 << (self.depth % 32);
+        if let Some(word) = self.objects.get_mut(usize::from(self.depth / 32)) {
             *word = if self.in_object {
                 *word | bit
             } else {
@@ -464,12 +481,12 @@ impl Scanner {
         input.skip(1);
         self.depth = self.depth.saturating_sub(1);
         let index = self.depth.saturating_sub(1);
-        let word = self.objects.get(usize::from(index / 64)).copied();
-        self.in_object = word.unwrap_or(0) & (1 << (index % 64)) != 0;
+        let word = self.objects.get(usize::from(index / 32)).copied();
+        self.in_object = word.unwrap_or(0) & (1 << (index % 32)) != 0;
         self.end_value(kind, input.offset(), sink);
     }
 
-    fn end_value<S: Sink>(&mut self, kind: ValueKind, at: u64, sink: &mut S) {
+    fn end_value<S: Sink>(&mut self, kind: ValueKind, at: usize, sink: &mut S) {
         self.state = if self.depth == 0 {
             State::Done
         } else {

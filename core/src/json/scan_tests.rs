@@ -189,7 +189,7 @@ impl Sink for Collect {
         self.strings
             .push(String::from_utf8(self.open.clone()).unwrap());
     }
-    fn begin(&mut self, kind: ValueKind, _: u16, _: u64) {
+    fn begin(&mut self, kind: ValueKind, _: u16, _: usize) {
         if kind == ValueKind::String {
             self.open.clear();
         }
@@ -197,7 +197,7 @@ impl Sink for Collect {
     fn text(&mut self, bytes: &[u8]) {
         self.open.extend_from_slice(bytes);
     }
-    fn end(&mut self, kind: ValueKind, _: u16, _: u64) {
+    fn end(&mut self, kind: ValueKind, _: u16, _: usize) {
         match kind {
             ValueKind::String => self
                 .strings

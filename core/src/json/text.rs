@@ -159,6 +159,7 @@ mod block {
 }
 
 /// Checks UTF-8 that arrives in pieces: holds the bytes of a character that a piece's end has split.
+#[cfg(feature = "fast")]
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Utf8Pieces {
@@ -166,6 +167,7 @@ pub(crate) struct Utf8Pieces {
     len: u8,
 }
 
+#[cfg(feature = "fast")]
 impl Utf8Pieces {
     /// True when no character is open: text may end here.
     pub(crate) fn is_whole(&self) -> bool {
@@ -173,8 +175,8 @@ impl Utf8Pieces {
     }
 
     /// How many bytes of the open character there are: where that is bad, it began so many bytes ago.
-    pub(crate) fn open(&self) -> u64 {
-        u64::from(self.len)
+    pub(crate) fn open(&self) -> usize {
+        usize::from(self.len)
     }
 
     /// Checks the next piece; an error gives an index in `piece` that the bad character began [`Self::open`] bytes before.
@@ -237,6 +239,65 @@ fn valid(text: &[u8]) -> Result<(), usize> {
     }
 }
 
+/// Checks UTF-8 that arrives in pieces, byte by byte: holds what may come next in a character.
+#[cfg(not(feature = "fast"))]
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(crate) struct Utf8Pieces {
+    /// Bytes of the open character so far.
+    len: u8,
+    /// Bytes of it that are to come.
+    wanted: u8,
+    /// The least and the most that the next of them may be.
+    least: u8,
+    most: u8,
+}
+
+#[cfg(not(feature = "fast"))]
+impl Utf8Pieces {
+    /// True when no character is open: text may end here.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many bytes of the open character there are: where that is bad, it began so many bytes ago.
+    pub(crate) fn open(&self) -> usize {
+        usize::from(self.len)
+    }
+
+    /// Checks the next piece; an error gives an index in `piece` that the bad character began [`Self::open`] bytes before.
+    pub(crate) fn check(&mut self, piece: &[u8]) -> Result<(), usize> {
+        for (index, &byte) in piece.iter().enumerate() {
+            if self.len == 0 {
+                // Unicode, table 3-7: well-formed byte sequences.
+                (self.wanted, self.least, self.most) = match byte {
+                    ..0x80 => continue,
+                    0xc2..=0xdf => (1, 0x80, 0xbf),
+                    0xe0 => (2, 0xa0, 0xbf),
+                    0xed => (2, 0x80, 0x9f),
+                    0xe1..=0xef => (2, 0x80, 0xbf),
+                    0xf0 => (3, 0x90, 0xbf),
+                    0xf4 => (3, 0x80, 0x8f),
+                    0xf1..=0xf3 => (3, 0x80, 0xbf),
+                    _ => return Err(index),
+                };
+                self.len = 1;
+                continue;
+            }
+            if byte < self.least || byte > self.most {
+                return Err(index);
+            }
+            (self.least, self.most) = (0x80, 0xbf);
+            self.wanted = self.wanted.wrapping_sub(1);
+            self.len = match self.wanted {
+                0 => 0,
+                _ => self.len.wrapping_add(1),
+            };
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,13 +337,13 @@ mod tests {
             let mut verdict = Ok(());
             for piece in bytes.chunks(step) {
                 if let Err(at) = pieces.check(piece) {
-                    verdict = Err(before + at - pieces.open() as usize);
+                    verdict = Err(before + at - pieces.open());
                     break;
                 }
                 before += piece.len();
             }
             if verdict.is_ok() && !pieces.is_whole() {
-                verdict = Err(before - pieces.open() as usize);
+                verdict = Err(before - pieces.open());
             }
             prop_assert_eq!(verdict, std::str::from_utf8(&bytes).map(drop).map_err(|e| e.valid_up_to()));
         }

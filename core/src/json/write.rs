@@ -16,7 +16,7 @@ use core::fmt::{self, Write as _};
 
 use embedded_io::Write;
 
-use super::text::plain_run;
+use super::pen::{Draft, Kept, Pen, Stopped};
 
 mod error;
 
@@ -83,23 +83,14 @@ pub fn write_all<W: Write + ?Sized>(w: &mut W, bytes: &[u8]) -> Result<(), Write
 #[must_use = "the last bytes reach the sink by `finish`"]
 pub struct JsonWriter<W> {
     sink: W,
-    scratch: [u8; SCRATCH],
-    /// Bytes of `scratch` in use, at most `SCRATCH`.
-    len: usize,
-    /// A value stands before this point in the same array or object. A closing bracket is the
-    /// end of a value in its parent, so the flag needs no stack.
-    comma: bool,
+    draft: Draft,
 }
 
 impl<W: Write> JsonWriter<W> {
     /// A writer at the beginning of a document.
     pub const fn new(sink: W) -> Self {
-        Self {
-            sink,
-            scratch: [0; SCRATCH],
-            len: 0,
-            comma: false,
-        }
+        let draft = Draft::new();
+        Self { sink, draft }
     }
 
     /// The sink. It has seen everything only right after [`flush_scratch`](Self::flush_scratch).
@@ -115,47 +106,56 @@ impl<W: Write> JsonWriter<W> {
 
     /// Passes the gathered bytes on to the sink. The sink itself is not flushed.
     pub fn flush_scratch(&mut self) -> Result<(), WriteError<W::Error>> {
-        let gathered = self.scratch.get(..self.len).unwrap_or(&[]);
-        self.len = 0;
-        write_all(&mut self.sink, gathered)
+        self.pen(|pen| pen.flush())
+    }
+
+    /// Lets the part that knows no sink's type write.
+    fn pen(&mut self, write: impl FnOnce(&mut Pen<'_>)) -> Result<(), WriteError<W::Error>> {
+        let mut kept = Kept::new(&mut self.sink);
+        let mut pen = Pen::new(&mut self.draft, &mut kept);
+        write(&mut pen);
+        match pen.outcome() {
+            Ok(()) => Ok(()),
+            Err(Stopped) => Err(kept.error()),
+        }
     }
 
     /// `{`: members follow, each a [`key`](Self::key) and a value.
     pub fn begin_object(&mut self) -> Result<(), WriteError<W::Error>> {
-        self.open(b'{')
+        self.pen(|pen| pen.open(b'{'))
     }
 
     /// `}`.
     pub fn end_object(&mut self) -> Result<(), WriteError<W::Error>> {
-        self.close(b'}')
+        self.pen(|pen| pen.close(b'}'))
     }
 
     /// `[`: values follow.
     pub fn begin_array(&mut self) -> Result<(), WriteError<W::Error>> {
-        self.open(b'[')
+        self.pen(|pen| pen.open(b'['))
     }
 
     /// `]`.
     pub fn end_array(&mut self) -> Result<(), WriteError<W::Error>> {
-        self.close(b']')
+        self.pen(|pen| pen.close(b']'))
     }
 
     /// A member's name; its value comes next.
     pub fn key(&mut self, name: &str) -> Result<(), WriteError<W::Error>> {
-        self.string(name)?;
-        self.end_key()
+        self.pen(|pen| {
+            pen.string(name);
+            pen.colon(b':');
+        })
     }
 
     /// Makes the string just written the name of a member.
     pub(crate) fn end_key(&mut self) -> Result<(), WriteError<W::Error>> {
-        self.open_value(b':')
+        self.pen(|pen| pen.colon(b':'))
     }
 
     /// A string, whole.
     pub fn string(&mut self, text: &str) -> Result<(), WriteError<W::Error>> {
-        self.begin_string()?;
-        self.string_piece(text)?;
-        self.end_string()
+        self.pen(|pen| pen.string(text))
     }
 
     /// A string of formatted text, streamed: `w.string_fmt(format_args!("msg-{n}"))`.
@@ -171,40 +171,32 @@ impl<W: Write> JsonWriter<W> {
     /// Begins a string of any length: [`string_piece`](Self::string_piece) any number of times,
     /// then [`end_string`](Self::end_string).
     pub fn begin_string(&mut self) -> Result<(), WriteError<W::Error>> {
-        self.open(b'"')
+        self.pen(|pen| pen.open(b'"'))
     }
 
     /// The next part of the string begun, unescaped as it is in memory.
     pub fn string_piece(&mut self, text: &str) -> Result<(), WriteError<W::Error>> {
-        let mut rest = text.as_bytes();
-        while let Some((run, byte, tail)) = next_escape(rest) {
-            self.put(run)?;
-            self.put_escape(byte)?;
-            rest = tail;
-        }
-        self.put(rest)
+        self.pen(|pen| pen.escaped(text))
     }
 
     /// Ends the string begun.
     pub fn end_string(&mut self) -> Result<(), WriteError<W::Error>> {
-        self.close(b'"')
+        self.pen(|pen| pen.close(b'"'))
     }
 
     /// An unsigned number.
     pub fn u64(&mut self, value: u64) -> Result<(), WriteError<W::Error>> {
-        self.separate()?;
-        self.put_digits(value)?;
-        self.end_raw()
+        self.pen(|pen| pen.number(value))
     }
 
     /// A signed number.
     pub fn i64(&mut self, value: i64) -> Result<(), WriteError<W::Error>> {
-        self.separate()?;
-        if value < 0 {
-            self.put(b"-")?;
-        }
-        self.put_digits(value.unsigned_abs())?;
-        self.end_raw()
+        self.pen(|pen| {
+            if value < 0 {
+                pen.open(b'-');
+            }
+            pen.number(value.unsigned_abs());
+        })
     }
 
     /// An unsigned number of up to 39 digits. Many JSON readers stop at 64 bits.
@@ -259,167 +251,37 @@ impl<W: Write> JsonWriter<W> {
     /// Nothing is checked: that the bytes are one whole value, and hold no line feed where the
     /// document is a line of its own, is the caller's word.
     pub fn raw(&mut self, value: &[u8]) -> Result<(), WriteError<W::Error>> {
-        self.separate()?;
-        self.put(value)?;
-        self.end_raw()
-    }
-
-    /// Begins a value that comes as JSON in pieces: [`raw_piece`](Self::raw_piece), then [`end_raw`](Self::end_raw).
-    pub(crate) fn begin_raw(&mut self) -> Result<(), WriteError<W::Error>> {
-        self.separate()
-    }
-
-    /// The next part of the value begun, byte for byte.
-    pub(crate) fn raw_piece(&mut self, bytes: &[u8]) -> Result<(), WriteError<W::Error>> {
-        self.put(bytes)
-    }
-
-    /// Ends the value begun.
-    pub(crate) fn end_raw(&mut self) -> Result<(), WriteError<W::Error>> {
-        self.comma = true;
-        Ok(())
-    }
-
-    /// Bytes that the sink has not seen yet.
-    pub(crate) const fn gathered(&self) -> usize {
-        self.len
-    }
-
-    /// The comma that a value or key needs before it.
-    fn separate(&mut self) -> Result<(), WriteError<W::Error>> {
-        if self.comma {
-            self.put_byte(b',')
-        } else {
-            Ok(())
-        }
-    }
-
-    fn open(&mut self, mark: u8) -> Result<(), WriteError<W::Error>> {
-        self.separate()?;
-        self.open_value(mark)
-    }
-
-    fn open_value(&mut self, mark: u8) -> Result<(), WriteError<W::Error>> {
-        self.comma = false;
-        self.put_byte(mark)
-    }
-
-    fn close(&mut self, mark: u8) -> Result<(), WriteError<W::Error>> {
-        self.comma = true;
-        self.put_byte(mark)
+        self.pen(|pen| pen.raw(value))
     }
 
     fn number(&mut self, text: fmt::Arguments<'_>) -> Result<(), WriteError<W::Error>> {
-        self.separate()?;
+        self.pen(|pen| pen.begin_value())?;
         self.fmt(text)?;
-        self.end_raw()
-    }
-
-    /// Formatted text, escaped, without quotes.
-    pub(crate) fn fmt(&mut self, text: fmt::Arguments<'_>) -> Result<(), WriteError<W::Error>> {
-        let mut pieces = Pieces {
-            writer: self,
-            result: Ok(()),
-        };
-        let formatted = pieces.write_fmt(text);
-        pieces.result?;
-        formatted.map_err(|fmt::Error| JsonWriteError::DisplayFailed.into())
-    }
-
-    /// Decimal digits without `core::fmt`, which small firmware may otherwise not need to link.
-    fn put_digits(&mut self, value: u64) -> Result<(), WriteError<W::Error>> {
-        // u64::MAX has 20 digits.
-        let mut digits = [b'0'; 20];
-        let mut rest = value;
-        let mut start = digits.len();
-        for digit in digits.iter_mut().rev() {
-            start = start.saturating_sub(1);
-            // The remainder is below 10, so the cast loses nothing.
-            *digit = b'0'.wrapping_add((rest % 10) as u8);
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.put(digits.get(start..).unwrap_or(&[]))
-    }
-
-    fn put_escape(&mut self, byte: u8) -> Result<(), WriteError<W::Error>> {
-        const HEX: [u8; 16] = *b"0123456789abcdef";
-        let short = match byte {
-            0x08 => b'b',
-            0x09 => b't',
-            0x0a => b'n',
-            0x0c => b'f',
-            0x0d => b'r',
-            b'"' | b'\\' => byte,
-            _ => {
-                let high = HEX.get(usize::from(byte >> 4)).copied().unwrap_or(b'0');
-                let low = HEX.get(usize::from(byte & 15)).copied().unwrap_or(b'0');
-                return self.put(&[b'\\', b'u', b'0', b'0', high, low]);
-            }
-        };
-        self.put(&[b'\\', short])
-    }
-
-    /// Gathers one byte in the scratch.
-    fn put_byte(&mut self, byte: u8) -> Result<(), WriteError<W::Error>> {
-        if self.len >= SCRATCH {
-            self.flush_scratch()?;
-        }
-        if let Some(slot) = self.scratch.get_mut(self.len) {
-            *slot = byte;
-        }
-        self.len = self.len.saturating_add(1);
+        self.draft.end_value();
         Ok(())
     }
 
-    /// Gathers bytes in the scratch; a run longer than that goes straight to the sink.
-    fn put(&mut self, bytes: &[u8]) -> Result<(), WriteError<W::Error>> {
-        if self.gather(bytes) {
-            return Ok(());
+    /// Formatted text, escaped, without quotes.
+    fn fmt(&mut self, text: fmt::Arguments<'_>) -> Result<(), WriteError<W::Error>> {
+        let mut failed = false;
+        self.pen(|pen| {
+            failed = Pieces(pen).write_fmt(text).is_err();
+        })?;
+        match failed {
+            true => Err(JsonWriteError::DisplayFailed.into()),
+            false => Ok(()),
         }
-        self.flush_scratch()?;
-        if self.gather(bytes) {
-            return Ok(());
-        }
-        write_all(&mut self.sink, bytes)
-    }
-
-    /// Copies `bytes` behind what the scratch holds, or does nothing if they do not fit.
-    fn gather(&mut self, bytes: &[u8]) -> bool {
-        let end = self.len.saturating_add(bytes.len());
-        let Some(room) = self.scratch.get_mut(self.len..end) else {
-            return false;
-        };
-        room.copy_from_slice(bytes);
-        self.len = end;
-        true
     }
 }
 
-/// Splits at the first byte that JSON cannot hold verbatim in a string. Bytes of a multi-byte
-/// character are all above 0x7f, so no character is ever split.
-fn next_escape(text: &[u8]) -> Option<(&[u8], u8, &[u8])> {
-    let (at, _) = plain_run(text);
-    let (run, tail) = text.split_at_checked(at)?;
-    let (byte, tail) = tail.split_first()?;
-    Some((run, *byte, tail))
-}
+/// Lets `core::fmt` write into a string.
+struct Pieces<'a, 'p>(&'a mut Pen<'p>);
 
-/// Lets `core::fmt` write into a string, and keeps the error that `fmt::Error` cannot carry.
-struct Pieces<'w, W: Write> {
-    writer: &'w mut JsonWriter<W>,
-    result: Result<(), WriteError<W::Error>>,
-}
-
-impl<W: Write> fmt::Write for Pieces<'_, W> {
+impl fmt::Write for Pieces<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // A Display implementation may go on after an error: nothing more may reach the sink.
-        if self.result.is_ok() {
-            self.result = self.writer.string_piece(text);
-        }
-        self.result.as_ref().map_err(|_| fmt::Error).copied()
+        // A Display implementation may go on after an error: the pen does not.
+        self.0.escaped(text);
+        self.0.outcome().map_err(|Stopped| fmt::Error)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Totals,
-    line::{number, optional, text, totals, write_record},
+    line::{number, optional, text, timestamp, totals, write_record},
 };
 use crate::{id::EntryId, json::WriteError, time::Timestamp};
 use embedded_io::Write;
@@ -32,20 +32,17 @@ pub struct CompactionEntry<'a> {
 impl CompactionEntry<'_> {
     /// Writes the record and its line end; gives the record's length in bytes.
     pub fn encode<W: Write>(&self, sink: &mut W) -> Result<u64, WriteError<W::Error>> {
-        write_record(sink, |json| {
-            text(json, "type", "compaction")?;
-            text(json, "id", self.id.as_str())?;
-            optional(json, "parent_id", self.parent_id.map(EntryId::as_str))?;
-            text(json, "timestamp", self.timestamp.format(&mut [0; 24]))?;
-            text(json, "summary", self.summary)?;
-            text(
-                json,
-                "first_kept_entry_id",
-                self.first_kept_entry_id.as_str(),
-            )?;
-            number(json, "tokens_before", self.tokens_before)?;
-            number(json, "tokens_after", self.tokens_after)?;
-            totals(json, self.totals)
+        write_record(sink, &mut |pen| {
+            text(pen, b"{\"type\":\"compaction\",\"id\":", self.id.as_str());
+            let parent = self.parent_id.map(EntryId::as_str);
+            optional(pen, b",\"parent_id\":", parent);
+            timestamp(pen, self.timestamp);
+            text(pen, b",\"summary\":", self.summary);
+            let first_kept = self.first_kept_entry_id.as_str();
+            text(pen, b",\"first_kept_entry_id\":", first_kept);
+            number(pen, b",\"tokens_before\":", self.tokens_before);
+            number(pen, b",\"tokens_after\":", self.tokens_after);
+            totals(pen, self.totals);
         })
     }
 }

@@ -1,14 +1,18 @@
 //! Gathers a record's bookkeeping from what the JSON scanner tells. Holds one short string at a time.
+//!
+//! What a value means follows from its [`Place`]; the places and what is done there are told in one table each for a
+//! value's beginning and its end.
 
 mod sink;
 
 use super::{
-    Fault, Kind, Record, Role, Span, Totals,
+    Fault, Kind, Record, Role, Span,
+    ids::IdForm,
     key::{Count, Key, Member},
 };
 use crate::{
     crc::Crc32,
-    id::{EntryId, MAX_ID_LEN},
+    id::{MAX_ID_LEN, number_of},
     json::scan::ValueKind,
     time::Timestamp,
     usage::{Usage, UsageTotals},
@@ -33,21 +37,46 @@ enum Hold {
 }
 
 /// The `crc` member, or a string of an unknown name, while it is the last member seen.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-struct Stated {
-    named: bool,
-    crc: Option<u32>,
-    /// Offset of the comma before it.
-    comma: u64,
-    /// Offset after its value.
-    end: u64,
+enum Stated {
+    Nothing,
+    Named,
+    Unnamed,
+}
+
+/// Where in a record a value below the top level stands, as far as that means something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Nowhere,
+    Role,
+    Usage,
+    Content,
+    Answers,
+    Model,
+    Provider,
+    /// `content[].text`
+    Text,
+    /// `content[].….media_type`
+    Media,
+    /// `content[].tool_call.id`
+    Call,
+    /// In `usage`.
+    Count(Count),
+    Reported,
+    Turns,
+    Watermark,
+    NextSeq,
+    Branch,
+    Spent,
+    BranchCount(Count),
+    SpentCount(Count),
 }
 
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub(super) struct Fields {
-    pub(super) record: Record,
-    pub(super) fault: Option<(Fault, u64)>,
+pub(super) struct Fields<I> {
+    pub(super) record: Record<I>,
+    fault: Option<(Fault, usize)>,
     path: [Key; DEEPEST + 1],
     hold: Hold,
     held: heapless::Vec<u8, MAX_ID_LEN>,
@@ -55,33 +84,39 @@ pub(super) struct Fields {
     hash: Crc32,
     seen: u16,
     wrong: u16,
-    wrong_at: u64,
+    wrong_at: usize,
     reference: Option<Member>,
-    begun_at: u64,
+    /// Where the present member of the record has begun.
+    member_at: usize,
+    /// Where the present string in its payload has begun.
+    begun_at: usize,
     texts: u32,
-    usage: Usage,
     /// Buckets of the usage that are numbers, and those that are something else: a bit each.
     buckets: u8,
     odd_buckets: u8,
     reported: bool,
-    totals: Totals,
     totals_seen: u8,
     /// Whoever feeds the record sums up its CRC.
     pub(super) unsummed: bool,
     crc: Crc32,
-    chunk_at: u64,
+    chunk_at: usize,
     /// The last outer comma of this chunk: what stands before it may be what the checksum is of.
     comma: Option<usize>,
     prefix: u32,
-    comma_at: u64,
-    stated: Option<Stated>,
+    comma_at: usize,
+    stated: Stated,
+    /// The checksum that is stated, the offset of the comma before it and that after its value.
+    stated_crc: Option<u32>,
+    stated_comma: usize,
+    stated_end: usize,
     /// Where the last object at each depth from 1 began.
-    objects: [u64; FUSED_DEPTH],
+    objects: [usize; FUSED_DEPTH],
     /// The last value that ended is an object.
     ended_object: bool,
 }
 
-impl Fields {
+impl<I> Fields<I> {
+    #[inline(always)] // Built where it stays.
     pub(super) fn new() -> Self {
         Fields {
             record: Record::default(),
@@ -95,13 +130,12 @@ impl Fields {
             wrong: 0,
             wrong_at: 0,
             reference: None,
+            member_at: 0,
             begun_at: 0,
             texts: 0,
-            usage: Usage::default(),
             buckets: 0,
             odd_buckets: 0,
             reported: true,
-            totals: Totals::default(),
             totals_seen: 0,
             unsummed: false,
             crc: Crc32::new(),
@@ -109,124 +143,153 @@ impl Fields {
             comma: None,
             prefix: 0,
             comma_at: 0,
-            stated: None,
+            stated: Stated::Nothing,
+            stated_crc: None,
+            stated_comma: 0,
+            stated_end: 0,
             objects: [0; FUSED_DEPTH],
             ended_object: false,
         }
     }
 
+    /// As new, in place. What is always written before it is read stays as it is.
+    pub(super) fn reset(&mut self) {
+        self.record.reset();
+        self.fault = None;
+        self.path = [Key::Other; DEEPEST + 1];
+        self.hold = Hold::Nothing;
+        self.held.clear();
+        self.overflow = false;
+        self.crc = Crc32::new();
+        (self.seen, self.wrong) = (0, 0);
+        self.reference = None;
+        (self.member_at, self.begun_at, self.chunk_at) = (0, 0, 0);
+        (self.texts, self.prefix, self.comma_at) = (0, 0, 0);
+        (self.buckets, self.odd_buckets, self.totals_seen) = (0, 0, 0);
+        self.reported = true;
+        self.unsummed = false;
+        self.comma = None;
+        self.stated = Stated::Nothing;
+        self.objects = [0; FUSED_DEPTH];
+        self.ended_object = false;
+    }
+
     /// Where the value at `depth` that ended last began, if it is an object.
-    pub(super) fn last_object(&self, depth: u16) -> Option<u64> {
+    pub(super) fn last_object(&self, depth: u16) -> Option<usize> {
         let index = usize::from(depth).checked_sub(1)?;
         let begun = self.objects.get(index).copied()?;
         self.ended_object.then_some(begun)
     }
 
+    /// The string that ended last, if nothing came after it.
+    pub(super) fn last_string(&self) -> Option<&[u8]> {
+        (!self.overflow).then_some(&self.held)
+    }
+
     /// Takes a chunk into the checksum; `taken` are the bytes of it that belong to the record.
     pub(super) fn end_chunk(&mut self, taken: &[u8]) {
         let comma = self.comma.take();
+        self.chunk_at = self.chunk_at.wrapping_add(taken.len());
         if self.unsummed {
-            // Nothing to be done here.
-        } else if let Some((before, rest)) = comma.and_then(|index| taken.split_at_checked(index)) {
+            return;
+        }
+        let (before, rest) = taken
+            .split_at_checked(comma.unwrap_or(0))
+            .unwrap_or((&[], taken));
+        if comma.is_some() {
             self.crc.update(before);
             self.prefix = self.crc.value();
-            self.crc.update(rest);
-        } else {
-            self.crc.update(taken);
         }
-        self.chunk_at = self.chunk_at.saturating_add(taken.len() as u64);
+        self.crc.update(rest);
     }
 
     /// The verdict once the object has ended at offset `end`.
-    pub(super) fn conclude(&mut self, end: u64) -> Result<(), (Fault, u64)> {
-        self.record.len = end;
-        if let Some(stated) = self.stated {
-            self.check(stated, end)?;
+    pub(super) fn conclude(&mut self, end: usize) -> Result<(), (Fault, usize)> {
+        self.record.len = end as u64;
+        if let Some(fault) = self.check(end) {
+            return Err((fault, self.stated_comma));
         }
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        self.conclude_members()
+        match self.conclude_members() {
+            None => Ok(()),
+            Some(fault @ Fault::WrongType(_)) => Err((fault, self.wrong_at)),
+            Some(fault) => Err((fault, 0)),
+        }
     }
 
     /// F5: the record ends with exactly `,"crc":"xxxxxxxx"}`, 18 bytes.
-    fn check(&mut self, stated: Stated, end: u64) -> Result<(), (Fault, u64)> {
-        if stated.named {
-            let Some(crc) = stated.crc else {
-                return Err((Fault::CrcMalformed, stated.comma));
-            };
-            if stated.comma.saturating_add(18) != end || stated.end.saturating_add(1) != end {
-                return Err((Fault::CrcMalformed, stated.comma));
-            }
-            if crc != self.prefix {
-                let computed = self.prefix;
-                return Err((Fault::CrcMismatch { computed }, stated.comma));
-            }
-            self.record.has_crc = true;
-        } else if stated.crc == Some(self.prefix) {
+    fn check(&mut self, end: usize) -> Option<Fault> {
+        let right = self.stated_crc == Some(self.prefix);
+        match self.stated {
+            Stated::Nothing => return None,
             // The right checksum under another name: that name was damaged.
-            return Err((Fault::CrcMalformed, stated.comma));
+            Stated::Unnamed => return right.then_some(Fault::CrcMalformed),
+            Stated::Named => {}
         }
-        Ok(())
+        let in_place = self.stated_comma.wrapping_add(18) == end
+            && self.stated_end.wrapping_add(1) == end
+            && self.stated_crc.is_some();
+        if !in_place {
+            return Some(Fault::CrcMalformed);
+        }
+        self.record.has_crc = true;
+        let computed = self.prefix;
+        (!right).then_some(Fault::CrcMismatch { computed })
     }
 
-    fn conclude_members(&mut self) -> Result<(), (Fault, u64)> {
-        self.require(Member::Type)?;
-        let (required, optional): (&[Member], &[Member]) = match self.record.kind {
-            Kind::Message => (&[Member::Id, Member::Message], &[Member::ParentId]),
+    fn conclude_members(&mut self) -> Option<Fault> {
+        use Member as M;
+        let record = &mut self.record;
+        // What has to be there, what has to be right where it is there, and the reference that counts.
+        let (required, optional, referring): (&[M], &[M], _) = match record.kind {
+            Kind::Message => (&[M::Type, M::Id, M::Message], &[M::ParentId], None),
             Kind::Compaction => (
-                &[Member::Id, Member::Summary, Member::FirstKeptEntryId],
-                &[Member::ParentId, Member::TokensBefore, Member::TokensAfter],
+                &[M::Type, M::Id, M::Summary, M::FirstKeptEntryId],
+                &[M::ParentId, M::TokensBefore, M::TokensAfter],
+                Some(M::FirstKeptEntryId),
             ),
-            Kind::Leaf => (&[Member::Id, Member::EntryId], &[Member::ParentId]),
-            Kind::Session | Kind::Unknown => (&[], &[]),
+            Kind::Leaf => (
+                &[M::Type, M::Id, M::EntryId],
+                &[M::ParentId],
+                Some(M::EntryId),
+            ),
+            Kind::Session => (&[M::Type], &[], Some(M::ForkPoint)),
+            Kind::Unknown => (&[M::Type], &[], None),
         };
-        for &member in required {
-            self.require(member)?;
+        let missing = |member: &&M| self.seen & member.bit() == 0;
+        let wrong = |member: &&M| self.wrong & member.bit() != 0;
+        for member in required {
+            if missing(&member) {
+                return Some(Fault::Missing(*member));
+            }
+            if wrong(&member) {
+                return Some(Fault::WrongType(*member));
+            }
         }
-        for &member in optional {
-            self.typed(member)?;
+        if let Some(member) = optional.iter().find(wrong) {
+            return Some(Fault::WrongType(*member));
         }
-        let references =
-            Member::FirstKeptEntryId.bit() | Member::EntryId.bit() | Member::ForkPoint.bit();
-        if self.record.kind != Kind::Unknown && (self.seen & references).count_ones() > 1 {
-            let member = self.reference.unwrap_or(Member::EntryId);
-            return Err((Fault::Conflict(member), 0));
+        let references = M::FirstKeptEntryId.bit() | M::EntryId.bit() | M::ForkPoint.bit();
+        if record.kind != Kind::Unknown && (self.seen & references).count_ones() > 1 {
+            return Some(Fault::Conflict(self.reference.unwrap_or(M::EntryId)));
         }
-        let referring = match self.record.kind {
-            Kind::Session => Some(Member::ForkPoint),
-            Kind::Compaction => Some(Member::FirstKeptEntryId),
-            Kind::Leaf => Some(Member::EntryId),
-            Kind::Message | Kind::Unknown => None,
-        };
         if self.reference != referring {
-            self.record.reference = None;
+            record.reference = None;
         }
-        if self.record.kind == Kind::Unknown {
-            self.record.tokens_before = None;
-            self.record.tokens_after = None;
+        if record.kind == Kind::Unknown {
+            record.tokens_before = None;
+            record.tokens_after = None;
         }
-        let complete = self.totals_seen == 0b1_1111;
-        let bearer = matches!(self.record.kind, Kind::Compaction | Kind::Leaf);
-        self.record.totals = (complete && bearer && self.record.has_crc).then_some(self.totals);
-        Ok(())
+        let bearer = matches!(record.kind, Kind::Compaction | Kind::Leaf);
+        if !(self.totals_seen == 0b1_1111 && bearer && record.has_crc) {
+            record.totals = None;
+        }
+        None
     }
 
-    fn require(&self, member: Member) -> Result<(), (Fault, u64)> {
-        if self.seen & member.bit() == 0 {
-            return Err((Fault::Missing(member), 0));
-        }
-        self.typed(member)
-    }
-
-    fn typed(&self, member: Member) -> Result<(), (Fault, u64)> {
-        if self.wrong & member.bit() != 0 {
-            return Err((Fault::WrongType(member), self.wrong_at));
-        }
-        Ok(())
-    }
-
-    fn fault(&mut self, fault: Fault, at: u64) {
+    fn fault(&mut self, fault: Fault, at: usize) {
         self.fault.get_or_insert((fault, at));
     }
 
@@ -243,89 +306,176 @@ impl Fields {
         }
     }
 
-    fn in_message(&self) -> bool {
-        self.at(1) == Key::Top(Member::Message)
-    }
-
-    fn begin_top(&mut self, member: Member, kind: ValueKind, at: u64) {
-        if self.seen & member.bit() != 0 {
-            self.fault(Fault::Duplicate(member), at);
-        }
-        self.seen |= member.bit();
-        self.stated = None;
-        self.begun_at = at;
-        use Member as M;
-        let fits = match member {
-            M::Message => {
-                self.record.message.payload.start = at;
-                kind == ValueKind::Object
-            }
-            M::Totals => true,
-            M::Summary => {
-                self.record.summary.start = at;
-                if kind == ValueKind::String {
-                    self.hold(Hold::Summary);
-                }
-                kind == ValueKind::String
-            }
-            M::TokensBefore | M::TokensAfter | M::Version => matches!(kind, ValueKind::Number(_)),
-            M::ParentId => {
-                self.record.parent.start = at;
-                matches!(kind, ValueKind::String | ValueKind::Null)
-            }
-            _ => kind == ValueKind::String,
-        };
-        if kind == ValueKind::String && member != M::Summary {
-            self.hold(Hold::Value);
-        }
-        if !fits {
-            self.mark_wrong(member, at);
-        }
-    }
-
-    fn mark_wrong(&mut self, member: Member, at: u64) {
+    fn mark_wrong(&mut self, member: Member) {
         if self.wrong == 0 {
-            self.wrong_at = at;
+            self.wrong_at = self.member_at;
         }
         self.wrong |= member.bit();
     }
 
-    fn end_top(&mut self, member: Member, kind: ValueKind, at: u64) {
+    fn begin_member(&mut self, member: Member, kind: ValueKind, at: usize) {
         use Member as M;
-        if member == M::ParentId {
-            self.record.parent.len = at.saturating_sub(self.record.parent.start);
+        if self.seen & member.bit() != 0 {
+            self.fault(Fault::Duplicate(member), at);
         }
-        match (member, kind) {
-            (M::Message, ValueKind::Object) => {
-                let payload = &mut self.record.message.payload;
-                payload.len = at.saturating_sub(payload.start);
-                let extra = u64::from(self.texts.saturating_sub(1));
-                let message = &mut self.record.message;
-                message.text_len = message.text_len.saturating_add(extra);
-                if message.role == Role::Assistant
-                    && self.buckets != 0
-                    && self.odd_buckets == 0
-                    && self.reported
-                {
-                    message.usage = Some(self.usage);
-                }
-            }
-            (M::Summary, ValueKind::String) => {
-                let summary = &mut self.record.summary;
-                summary.len = at.saturating_sub(summary.start);
-            }
-            (M::TokensBefore, ValueKind::Number(Some(n))) => self.record.tokens_before = Some(n),
-            (M::TokensAfter, ValueKind::Number(Some(n))) => self.record.tokens_after = Some(n),
-            (M::Version, ValueKind::Number(n)) => self.record.version = n,
-            (M::TokensBefore | M::TokensAfter, ValueKind::Number(None)) => {
-                self.mark_wrong(member, self.begun_at);
-            }
-            (_, ValueKind::String) => self.end_top_string(member, at),
-            _ => {}
+        self.seen |= member.bit();
+        self.member_at = at;
+        let string = kind == ValueKind::String;
+        let fits = match member {
+            M::Message => kind == ValueKind::Object,
+            M::Totals => true,
+            M::TokensBefore | M::TokensAfter | M::Version => matches!(kind, ValueKind::Number(_)),
+            M::ParentId => string || kind == ValueKind::Null,
+            _ => string,
+        };
+        if !fits {
+            self.mark_wrong(member);
+        }
+        if string && member == M::Summary {
+            self.hold(Hold::Summary);
         }
     }
 
-    fn end_top_string(&mut self, member: Member, at: u64) {
+    /// What is done where a value in the payload begins.
+    fn begin_at(&mut self, place: Place, kind: ValueKind, at: usize) {
+        let message = &mut self.record.message;
+        let string = kind == ValueKind::String;
+        match place {
+            Place::Role => message.role = Role::Other,
+            Place::Usage => {
+                message.usage = Some(Usage::default());
+                (self.buckets, self.odd_buckets) = (0, 0);
+                self.reported = true;
+            }
+            Place::Content => {
+                message.text_len = 0;
+                message.first_text = Span::default();
+                self.texts = 0;
+            }
+            _ => {}
+        }
+        if !string {
+            return;
+        }
+        self.begun_at = at;
+        let hold = match place {
+            Place::Role => Hold::Value,
+            Place::Answers | Place::Call => Hold::Hash,
+            Place::Content | Place::Text => Hold::Text,
+            Place::Media => {
+                message.text_len = message.text_len.wrapping_add(IMAGE_FRAME);
+                Hold::Text
+            }
+            _ => return,
+        };
+        if hold == Hold::Text {
+            self.texts = self.texts.saturating_add(1);
+        }
+        self.hold(hold);
+    }
+
+    /// Where the value at `depth`, 2 or more, stands.
+    fn place(&self, depth: usize) -> Place {
+        let [_, top, two, three, four, five] = self.path;
+        match top {
+            Key::Top(Member::Message) => match (depth, two) {
+                (2, Key::Role) => Place::Role,
+                (2, Key::Usage) => Place::Usage,
+                (2, Key::Content) => Place::Content,
+                (2, Key::ToolCallId) => Place::Answers,
+                (2, Key::Model) => Place::Model,
+                (2, Key::Provider) => Place::Provider,
+                (3, Key::Usage) => match three {
+                    Key::Count(count) => Place::Count(count),
+                    Key::Reported => Place::Reported,
+                    _ => Place::Nowhere,
+                },
+                (4 | 5, Key::Content) if three == Key::Element => match (depth, four) {
+                    (4, Key::Text) => Place::Text,
+                    (4, Key::MediaType) => Place::Media,
+                    (5, Key::ToolCall) if five == Key::Top(Member::Id) => Place::Call,
+                    _ => Place::Nowhere,
+                },
+                _ => Place::Nowhere,
+            },
+            Key::Top(Member::Totals) => match (depth, two, three) {
+                (2, Key::Turns, _) => Place::Turns,
+                (2, Key::Watermark, _) => Place::Watermark,
+                (2, Key::NextSeq, _) => Place::NextSeq,
+                (2, Key::Branch, _) => Place::Branch,
+                (2, Key::Spent, _) => Place::Spent,
+                (3, Key::Branch, Key::Count(count)) => Place::BranchCount(count),
+                (3, Key::Spent, Key::Count(count)) => Place::SpentCount(count),
+                _ => Place::Nowhere,
+            },
+            _ => Place::Nowhere,
+        }
+    }
+
+    /// What is done where a value in the totals ends.
+    fn end_in_totals(&mut self, place: Place, kind: ValueKind) {
+        let n = match kind {
+            ValueKind::Number(Some(n)) => n,
+            ValueKind::Object => 0,
+            _ => return,
+        };
+        let object = kind == ValueKind::Object;
+        let totals = self.record.totals.get_or_insert_default();
+        self.totals_seen |= match place {
+            Place::Branch if object => 8,
+            Place::Spent if object => 16,
+            Place::Turns => {
+                totals.branch.turns = n;
+                1
+            }
+            Place::Watermark => {
+                totals.watermark = n;
+                2
+            }
+            Place::NextSeq => {
+                totals.next_seq = n;
+                4
+            }
+            Place::BranchCount(count) if !object => set_total(&mut totals.branch, count, n),
+            Place::SpentCount(count) if !object => set_total(&mut totals.spent, count, n),
+            _ => 0,
+        };
+    }
+}
+
+impl<I: IdForm> Fields<I> {
+    fn end_member(&mut self, member: Member, kind: ValueKind, at: usize) {
+        use Member as M;
+        let span = Span {
+            start: self.member_at as u64,
+            len: at.wrapping_sub(self.member_at) as u64,
+        };
+        let record = &mut self.record;
+        match (member, kind) {
+            (M::Message, ValueKind::Object) => {
+                let message = &mut record.message;
+                message.payload = span;
+                let extra = u64::from(self.texts.saturating_sub(1));
+                message.text_len = message.text_len.wrapping_add(extra);
+                let known = self.buckets != 0 && self.odd_buckets == 0 && self.reported;
+                if message.role != Role::Assistant || !known {
+                    message.usage = None;
+                }
+            }
+            (M::Summary, ValueKind::String) => record.summary = span,
+            (M::TokensBefore, ValueKind::Number(n @ Some(_))) => record.tokens_before = n,
+            (M::TokensAfter, ValueKind::Number(n @ Some(_))) => record.tokens_after = n,
+            (M::TokensBefore | M::TokensAfter, ValueKind::Number(None)) => self.mark_wrong(member),
+            (M::Version, ValueKind::Number(n)) => record.version = n,
+            (_, ValueKind::String) => self.end_string(member, at),
+            _ => {}
+        }
+        if member == M::ParentId {
+            self.record.parent = span;
+        }
+    }
+
+    fn end_string(&mut self, member: Member, at: usize) {
         use Member as M;
         match member {
             M::Type => {
@@ -337,99 +487,51 @@ impl Fields {
                     _ => Kind::Unknown,
                 };
             }
-            M::Id => self.record.id = self.take_id(member),
-            M::ParentId => self.record.parent_id = self.take_id(member),
-            M::FirstKeptEntryId | M::EntryId | M::ForkPoint => {
-                self.record.reference = self.take_id(member);
-                self.reference = Some(member);
+            M::Id | M::ParentId | M::FirstKeptEntryId | M::EntryId | M::ForkPoint => {
+                self.end_id(member);
             }
-            M::Timestamp if !self.overflow => {
+            M::Timestamp if I::DETAILS && !self.overflow => {
                 self.record.timestamp = core::str::from_utf8(&self.held)
                     .ok()
                     .and_then(Timestamp::parse);
             }
             M::Writer => self.record.ours = self.held.starts_with(b"sessionlog/"),
-            M::Crc => self.state(true, at),
+            M::Crc => self.state(Stated::Named, at),
             _ => {}
         }
     }
 
-    /// Takes the string that ended at offset `at` for the checksum.
-    fn state(&mut self, named: bool, at: u64) {
-        self.stated = Some(Stated {
-            named,
-            crc: Crc32::parse_hex(&self.held).filter(|_| !self.overflow),
-            comma: self.comma_at,
-            end: at,
-        });
-    }
-
-    fn take_id(&mut self, member: Member) -> Option<EntryId> {
+    fn end_id(&mut self, member: Member) {
+        let mut id = None;
         if self.overflow {
-            self.fault(Fault::IdTooLong(member), self.begun_at);
-            return None;
+            self.fault(Fault::IdTooLong(member), self.member_at);
+        } else {
+            id = I::of(&self.held);
         }
-        let id = core::str::from_utf8(&self.held).ok()?;
-        EntryId::try_from(id).ok()
+        let record = &mut self.record;
+        match member {
+            Member::Id => {
+                record.id = id;
+                record.number = number_of(&self.held);
+            }
+            Member::ParentId => record.parent_id = id,
+            _ => {
+                record.reference = id;
+                self.reference = Some(member);
+            }
+        }
     }
 
-    fn begin_in_message(&mut self, depth: usize, kind: ValueKind, at: u64) {
+    /// What is done where a value in the payload ends.
+    fn end_at(&mut self, place: Place, kind: ValueKind, at: usize) {
+        let message = &mut self.record.message;
         let string = kind == ValueKind::String;
-        let [_, _, two, three, four, five] = self.path;
-        let message = &mut self.record.message;
-        match (depth, two, three, four, five) {
-            (2, Key::Role, ..) => {
-                message.role = Role::Other;
-                if string {
-                    self.hold(Hold::Value);
-                }
-            }
-            (2, Key::Usage, ..) => {
-                self.usage = Usage::default();
-                self.buckets = 0;
-                self.odd_buckets = 0;
-                self.reported = true;
-            }
-            (2, Key::Content, ..) => {
-                message.text_len = 0;
-                message.first_text = Span::default();
-                self.texts = 0;
-                if string {
-                    self.begin_text(at);
-                }
-            }
-            (2, Key::ToolCallId, ..) if string => self.hold(Hold::Hash),
-            (2, Key::Model | Key::Provider, ..) if string => self.begun_at = at,
-            (4, Key::Content, Key::Element, Key::Text, _) if string => self.begin_text(at),
-            (4, Key::Content, Key::Element, Key::MediaType, _) if string => {
-                self.texts = self.texts.saturating_add(1);
-                message.text_len = message.text_len.saturating_add(IMAGE_FRAME);
-                self.hold(Hold::Text);
-            }
-            (5, Key::Content, Key::Element, Key::ToolCall, Key::Top(Member::Id)) if string => {
-                self.hold(Hold::Hash);
-            }
-            _ => {}
-        }
-    }
-
-    fn begin_text(&mut self, at: u64) {
-        self.texts = self.texts.saturating_add(1);
-        self.begun_at = at;
-        self.hold(Hold::Text);
-    }
-
-    fn end_in_message(&mut self, depth: usize, kind: ValueKind, at: u64) {
-        let [_, _, two, three, four, five] = self.path;
-        let message = &mut self.record.message;
-        let begun = self.begun_at;
         let span = Span {
-            start: begun,
-            len: at.saturating_sub(begun),
+            start: self.begun_at as u64,
+            len: at.wrapping_sub(self.begun_at) as u64,
         };
-        let string = kind == ValueKind::String;
-        match (depth, two, three, four) {
-            (2, Key::Role, ..) if string => {
+        match place {
+            Place::Role if string => {
                 message.role = match self.held.as_slice() {
                     b"user" => Role::User,
                     b"assistant" => Role::Assistant,
@@ -437,73 +539,43 @@ impl Fields {
                     _ => Role::Other,
                 };
             }
-            (2, Key::Model, ..) if string => message.model = span,
-            (2, Key::Provider, ..) if string => message.provider = span,
-            (2, Key::ToolCallId, ..) if string => message.answers = Some(self.hash.value()),
-            (2, Key::Content, ..) | (4, Key::Content, Key::Element, Key::Text)
-                if string && message.first_text.is_empty() =>
+            Place::Answers if string => message.answers = Some(self.hash.value()),
+            Place::Call if string => message.calls.push(self.hash.value()),
+            Place::Model if I::DETAILS && string => message.model = span,
+            Place::Provider if I::DETAILS && string => message.provider = span,
+            Place::Content | Place::Text
+                if I::DETAILS && string && message.first_text.is_empty() =>
             {
                 message.first_text = span;
             }
-            (3, Key::Usage, Key::Count(count), _) => {
+            Place::Reported => self.reported = kind != ValueKind::Bool(false),
+            Place::Count(count) => {
                 let n = match kind {
                     ValueKind::Number(n) => n,
                     _ => None,
                 };
-                let bit = set_count(&mut self.usage, count, n);
+                let bit = set_count(message.usage.get_or_insert_default(), count, n);
                 // Of a name that stands twice the last value counts.
                 self.buckets &= !bit;
                 self.odd_buckets &= !bit;
-                match (n, kind) {
-                    (Some(_), _) => self.buckets |= bit,
-                    (None, ValueKind::Null) => {}
-                    (None, _) => self.odd_buckets |= bit,
+                if n.is_some() {
+                    self.buckets |= bit;
+                } else if kind != ValueKind::Null {
+                    self.odd_buckets |= bit;
                 }
-            }
-            (3, Key::Usage, Key::Reported, _) => self.reported = kind != ValueKind::Bool(false),
-            (5, Key::Content, Key::Element, Key::ToolCall)
-                if string && five == Key::Top(Member::Id) =>
-            {
-                message.calls.push(self.hash.value());
             }
             _ => {}
         }
     }
+}
 
-    fn end_in_totals(&mut self, depth: usize, kind: ValueKind) {
-        let n = match kind {
-            ValueKind::Number(Some(n)) => n,
-            ValueKind::Object if depth == 2 => 0,
-            _ => return,
-        };
-        let [_, _, two, three, ..] = self.path;
-        let totals = &mut self.totals;
-        let seen = match (depth, two, three) {
-            (2, Key::Turns, _) => {
-                totals.branch.turns = n;
-                1
-            }
-            (2, Key::Watermark, _) => {
-                totals.watermark = n;
-                2
-            }
-            (2, Key::NextSeq, _) => {
-                totals.next_seq = n;
-                4
-            }
-            (2, Key::Branch, _) if kind == ValueKind::Object => 8,
-            (2, Key::Spent, _) if kind == ValueKind::Object => 16,
-            (3, Key::Branch, Key::Count(count)) => {
-                set_total(&mut totals.branch, count, n);
-                0
-            }
-            (3, Key::Spent, Key::Count(count)) => {
-                set_total(&mut totals.spent, count, n);
-                0
-            }
-            _ => 0,
-        };
-        self.totals_seen |= seen;
+impl<I> Fields<I> {
+    /// Takes the string that ended at offset `at` for the checksum.
+    fn state(&mut self, stated: Stated, at: usize) {
+        self.stated = stated;
+        self.stated_crc = Crc32::parse_hex(&self.held).filter(|_| !self.overflow);
+        self.stated_comma = self.comma_at;
+        self.stated_end = at;
     }
 }
 
@@ -512,29 +584,31 @@ const IMAGE_FRAME: u64 = 9;
 
 /// Sets a counter; gives the bit of one of the four buckets (F18), 0 for others.
 fn set_count(usage: &mut Usage, count: Count, n: Option<u64>) -> u8 {
-    let tokens = n.unwrap_or(0);
-    match count {
-        Count::Input => usage.input_tokens = tokens,
-        Count::Output => usage.output_tokens = tokens,
-        Count::CacheRead => usage.cache_read_tokens = tokens,
-        Count::CacheWrite => usage.cache_write_tokens = tokens,
-        Count::CacheWrite1h => usage.cache_write_1h_tokens = n,
-        Count::Reasoning => usage.reasoning_tokens = n,
-        Count::Unreported => {}
-    }
-    match count {
-        Count::Input => 1,
-        Count::Output => 2,
-        Count::CacheRead => 4,
-        Count::CacheWrite => 8,
-        Count::CacheWrite1h | Count::Reasoning | Count::Unreported => 0,
-    }
+    let (bucket, bit) = match count {
+        Count::Input => (&mut usage.input_tokens, 1),
+        Count::Output => (&mut usage.output_tokens, 2),
+        Count::CacheRead => (&mut usage.cache_read_tokens, 4),
+        Count::CacheWrite => (&mut usage.cache_write_tokens, 8),
+        Count::CacheWrite1h => {
+            usage.cache_write_1h_tokens = n;
+            return 0;
+        }
+        Count::Reasoning => {
+            usage.reasoning_tokens = n;
+            return 0;
+        }
+        Count::Unreported => return 0,
+    };
+    *bucket = n.unwrap_or(0);
+    bit
 }
 
-fn set_total(totals: &mut UsageTotals, count: Count, n: u64) {
+/// Sets a counter of a checkpoint's sums; gives 0.
+fn set_total(totals: &mut UsageTotals, count: Count, n: u64) -> u8 {
     if count == Count::Unreported {
         totals.unreported = n;
     } else {
         set_count(&mut totals.usage, count, Some(n));
     }
+    0
 }

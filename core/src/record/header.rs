@@ -1,6 +1,6 @@
 //! The header record (F9, F11).
 
-use super::line::{number, optional, text, write_record};
+use super::line::{number, optional, text, timestamp, write_record};
 use crate::{id::EntryId, json::WriteError, time::Timestamp};
 use embedded_io::Write;
 
@@ -31,22 +31,19 @@ pub struct Header<'a> {
 impl Header<'_> {
     /// Writes the record and its line end; gives the record's length in bytes.
     pub fn encode<W: Write>(&self, sink: &mut W) -> Result<u64, WriteError<W::Error>> {
-        write_record(sink, |json| {
-            text(json, "type", "session")?;
-            number(json, "version", FORMAT_VERSION)?;
-            text(json, "id", self.id)?;
-            json.key("timestamp")?;
-            json.string(self.timestamp.format(&mut [0; 24]))?;
-            text(json, "cwd", self.cwd)?;
-            optional(json, "parent_session", self.parent_session)?;
-            text(json, "writer", WRITER)?;
+        write_record(sink, &mut |pen| {
+            number(pen, b"{\"type\":\"session\",\"version\":", FORMAT_VERSION);
+            text(pen, b",\"id\":", self.id);
+            timestamp(pen, self.timestamp);
+            text(pen, b",\"cwd\":", self.cwd);
+            optional(pen, b",\"parent_session\":", self.parent_session);
+            text(pen, b",\"writer\":", WRITER);
             if let Some(name) = self.branch_name {
-                text(json, "branch_name", name)?;
+                text(pen, b",\"branch_name\":", name);
             }
             if let Some(id) = self.fork_point {
-                text(json, "fork_point", id.as_str())?;
+                text(pen, b",\"fork_point\":", id.as_str());
             }
-            Ok(())
         })
     }
 }

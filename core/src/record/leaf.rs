@@ -2,7 +2,7 @@
 
 use super::{
     Totals,
-    line::{optional, text, totals, write_record},
+    line::{optional, text, timestamp, totals, write_record},
 };
 use crate::{id::EntryId, json::WriteError, time::Timestamp};
 use embedded_io::Write;
@@ -24,13 +24,12 @@ pub struct LeafEntry<'a> {
 impl LeafEntry<'_> {
     /// Writes the record and its line end; gives the record's length in bytes.
     pub fn encode<W: Write>(&self, sink: &mut W) -> Result<u64, WriteError<W::Error>> {
-        write_record(sink, |json| {
-            text(json, "type", "leaf")?;
-            text(json, "id", self.id.as_str())?;
-            optional(json, "parent_id", None)?;
-            text(json, "timestamp", self.timestamp.format(&mut [0; 24]))?;
-            text(json, "entry_id", self.entry_id.as_str())?;
-            totals(json, self.totals)
+        write_record(sink, &mut |pen| {
+            text(pen, b"{\"type\":\"leaf\",\"id\":", self.id.as_str());
+            optional(pen, b",\"parent_id\":", None);
+            timestamp(pen, self.timestamp);
+            text(pen, b",\"entry_id\":", self.entry_id.as_str());
+            totals(pen, self.totals);
         })
     }
 }

@@ -1,9 +1,14 @@
 //! The message record, and what can be its payload (F7, F29).
 
-use super::line::{LineWriter, optional, text, write_record};
+use super::line::{optional, text, timestamp, write_record};
+use crate::bytes::find_either;
 use crate::{
     id::EntryId,
-    json::{JsonWriter, WriteError, write::JsonWriteError},
+    json::{
+        JsonWriter, WriteError,
+        pen::{Passing, Pen, Stopped},
+        write::JsonWriteError,
+    },
     time::Timestamp,
 };
 use embedded_io::Write;
@@ -31,7 +36,7 @@ pub struct Verbatim<'a>(pub &'a [u8]);
 
 impl Payload for Verbatim<'_> {
     fn write_to<W: Write>(&self, json: &mut JsonWriter<W>) -> Result<(), WriteError<W::Error>> {
-        if memchr::memchr2(b'\n', b'\r', self.0).is_some() {
+        if find_either(b'\n', b'\r', self.0).is_some() {
             return Err(JsonWriteError::LineBreak.into());
         }
         json.raw(self.0)
@@ -55,22 +60,36 @@ pub struct MessageEntry<'a, P: ?Sized> {
 impl<P: Payload + ?Sized> MessageEntry<'_, P> {
     /// Writes the record and its line end; gives the record's length in bytes.
     pub fn encode<W: Write>(&self, sink: &mut W) -> Result<u64, WriteError<W::Error>> {
-        self.encode_with(sink, |json| self.message.write_to(json))
+        self.encode_with(sink, &mut |pen| {
+            let mut json = JsonWriter::new(Passing(pen));
+            self.message.write_to(&mut json)?;
+            json.flush_scratch()
+        })
     }
 
     /// The same, with the payload written by `payload`.
     pub(crate) fn encode_with<W: Write>(
         &self,
         sink: &mut W,
-        payload: impl FnOnce(&mut LineWriter<'_, W>) -> Result<(), WriteError<W::Error>>,
+        payload: &mut dyn FnMut(&mut Pen<'_>) -> Result<(), WriteError<Stopped>>,
     ) -> Result<u64, WriteError<W::Error>> {
-        write_record(sink, |json| {
-            text(json, "type", "message")?;
-            text(json, "id", self.id.as_str())?;
-            optional(json, "parent_id", self.parent_id.map(EntryId::as_str))?;
-            text(json, "timestamp", self.timestamp.format(&mut [0; 24]))?;
-            json.key("message")?;
-            payload(json)
-        })
+        let mut refused = None;
+        let written = write_record(sink, &mut |pen| {
+            text(pen, b"{\"type\":\"message\",\"id\":", self.id.as_str());
+            let parent = self.parent_id.map(EntryId::as_str);
+            optional(pen, b",\"parent_id\":", parent);
+            timestamp(pen, self.timestamp);
+            pen.put(b",\"message\":");
+            if let Err(error) = payload(pen) {
+                pen.stop();
+                if let WriteError::Json(error) = error {
+                    refused = Some(error);
+                }
+            }
+        });
+        match refused {
+            Some(error) => Err(WriteError::Json(error)),
+            None => written,
+        }
     }
 }

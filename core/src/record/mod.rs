@@ -3,6 +3,7 @@
 mod compaction;
 mod fields;
 mod header;
+mod ids;
 mod key;
 mod leaf;
 mod line;
@@ -12,11 +13,11 @@ mod unknown;
 
 pub use compaction::CompactionEntry;
 pub use header::{FORMAT_VERSION, Header, WRITER};
+pub use ids::{IdForm, IdHash};
 pub use key::Member;
 pub use leaf::LeafEntry;
-pub(crate) use line::{LineWriter, position};
 pub use message::{MessageEntry, Payload, Verbatim};
-pub use scan::{RecordError, RecordScanner};
+pub use scan::{RecordError, RecordScanner, Scanning};
 pub use unknown::StoredEntry;
 
 use crate::{
@@ -56,13 +57,13 @@ pub struct Extent {
 impl Extent {
     /// Offset after the last byte.
     pub fn end(&self) -> u64 {
-        self.start.saturating_add(self.len)
+        self.start.wrapping_add(self.len)
     }
 
     /// Where a part of the record in this extent lies in the storage.
     pub fn part(&self, span: Span) -> Extent {
         Extent {
-            start: self.start.saturating_add(span.start),
+            start: self.start.wrapping_add(span.start),
             len: span.len,
         }
     }
@@ -177,21 +178,25 @@ pub struct Totals {
 }
 
 /// What the scanner found out about a record. The record's text is not held.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// `I` is the form in which ids are held: their text, or an [`IdHash`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Record {
+pub struct Record<I = EntryId> {
     /// Its kind.
     pub kind: Kind,
     /// Its id.
-    pub id: Option<EntryId>,
+    pub id: Option<I>,
+    /// The number in its id: [`EntryId::number`].
+    pub number: Option<u64>,
     /// Its `parent_id`.
-    pub parent_id: Option<EntryId>,
+    pub parent_id: Option<I>,
     /// Where the value of `parent_id` lies.
     pub parent: Span,
     /// Its `timestamp`, when that is a valid time.
     pub timestamp: Option<Timestamp>,
     /// `first_kept_entry_id` of a compaction, `entry_id` of a leaf, `fork_point` of a header.
-    pub reference: Option<EntryId>,
+    pub reference: Option<I>,
     /// A message's bookkeeping.
     pub message: Message,
     /// A compaction's summary: a JSON string with its quotes.
@@ -214,10 +219,74 @@ pub struct Record {
     pub len: u64,
 }
 
-impl Record {
+impl<I> Default for Record<I> {
+    #[inline(always)] // Built where it stays.
+    fn default() -> Self {
+        Record {
+            kind: Kind::Unknown,
+            id: None,
+            number: None,
+            parent_id: None,
+            parent: Span::default(),
+            timestamp: None,
+            reference: None,
+            message: Message::default(),
+            summary: Span::default(),
+            summary_len: 0,
+            tokens_before: None,
+            tokens_after: None,
+            totals: None,
+            version: None,
+            ours: false,
+            has_crc: false,
+            len: 0,
+        }
+    }
+}
+
+impl<I> Record<I> {
+    /// As new, in place.
+    fn reset(&mut self) {
+        let Record {
+            kind,
+            id,
+            number,
+            parent_id,
+            parent,
+            timestamp,
+            reference,
+            message,
+            summary,
+            summary_len,
+            tokens_before,
+            tokens_after,
+            totals,
+            version,
+            ours,
+            has_crc,
+            len,
+        } = self;
+        *kind = Kind::Unknown;
+        (*id, *parent_id, *reference) = (None, None, None);
+        (*parent, *summary) = (Span::default(), Span::default());
+        (*number, *timestamp) = (None, None);
+        *message = Message::default();
+        (*tokens_before, *tokens_after, *version) = (None, None, None);
+        *totals = None;
+        (*summary_len, *len) = (0, 0);
+        (*ours, *has_crc) = (false, false);
+    }
+}
+
+impl<I> Record<I> {
     /// Anything but a leaf (and the header, which its place tells): what can be a parent, and a leaf's target.
     pub fn is_node(&self) -> bool {
         self.kind != Kind::Leaf
+    }
+
+    /// F14: after this node of a foreign log, no parent means no parent.
+    pub(crate) fn ends_prefix(&self) -> bool {
+        self.is_node() && self.parent_id.is_some() && !self.has_crc
     }
 
     /// Adds this record's usage and turn to `totals` (F18).
@@ -231,6 +300,13 @@ impl Record {
             (Role::Assistant, None) => totals.add_unreported(),
             _ => {}
         }
+    }
+}
+
+impl<I: PartialEq> Record<I> {
+    /// A node with this id.
+    pub(crate) fn is_node_named(&self, id: &I) -> bool {
+        self.is_node() && self.id.as_ref() == Some(id)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Records as they came: copied byte for byte, or with another parent (invariant 4).
 
-use super::{Record, line::write_pieces};
+use super::{Record, line::write_record};
+use crate::bytes::find;
 use crate::{
     id::EntryId,
     json::{
@@ -86,11 +87,20 @@ impl StoredEntry<'_> {
     }
 
     fn refuse_line_break<E>(&self) -> Result<(), WriteError<E>> {
-        match memchr::memchr(b'\n', self.bytes) {
+        match find(b'\n', self.bytes) {
             Some(_) => Err(JsonWriteError::LineBreak.into()),
             None => Ok(()),
         }
     }
+}
+
+/// Writes a record whose bytes up to the last member are given in pieces.
+fn write_pieces<W: Write>(sink: &mut W, pieces: &[&[u8]]) -> Result<u64, WriteError<W::Error>> {
+    write_record(sink, &mut |pen| {
+        for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+            pen.put(piece);
+        }
+    })
 }
 
 /// The id as a JSON string, or null; `scratch` holds any id with every byte escaped.

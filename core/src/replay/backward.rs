@@ -3,14 +3,13 @@
 //! A line that fits the window is read once; a longer one twice (once back for its start, once on for its records).
 //! One in which no record can end, such as a torn tail, is read once and not scanned, whatever its length.
 
-use super::{ReplayError, Window};
+use super::{Beginning, Head, ReplayError, Window, reader::Ahead};
 use crate::{
-    id::EntryId,
-    record::{Extent, Limits, Record},
-    recovery::{Framer, MAX_SALVAGED, Signal},
+    bytes,
+    record::{Extent, Kind, Limits, Record, RecordScanner, Scanning},
+    recovery::{Event, Framer, MAX_SALVAGED, Signal},
 };
 use embedded_io::{Read, Seek, SeekFrom};
-use memchr::memmem::Finder;
 
 /// Where a record in a damaged line ends, if it is not at the line's end: directly before another one (F22).
 const FUSED: &[u8; 10] = b"}{\"type\":\"";
@@ -22,136 +21,262 @@ pub(super) struct Mark {
     record: Extent,
 }
 
+impl Mark {
+    /// The record.
+    pub(super) fn extent(&self) -> Extent {
+        self.record
+    }
+}
+
+/// A record's place in its line: offset and length.
+type Part = (usize, usize);
+
 /// What stands before the present place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Before {
-    /// A record; [`Backward::record`] has its bookkeeping.
-    Record {
-        extent: Extent,
-        /// Where the header stands (F9).
-        header_place: bool,
-        /// Salvaged from a damaged line.
-        salvaged: bool,
-    },
-    /// The damage of the line that begins at `line_start`, before its salvaged records.
-    Corrupt { line_start: u64 },
-    /// The torn tail, from `start` on.
-    Torn { start: u64 },
+    /// A record: [`Backward::record`] has its bookkeeping, [`Backward::extent`] its place.
+    Record,
+    /// The damage of a line, that which begins at [`Backward::line_start`]; before its salvaged records.
+    Corrupt,
+    /// The torn tail, from [`Backward::torn_start`] on.
+    Torn,
+    /// The beginning, or a failure: [`Backward::check`] tells.
+    Nothing,
 }
 
 /// Reads a storage's records from its end to its beginning.
-pub struct Backward<'b, R> {
-    pub(super) source: R,
+pub struct Backward<'b, R: Read + Seek, W = RecordScanner> {
+    source: R,
     window: Window<'b>,
-    limits: Limits,
-    framer: Framer,
+    framer: Framer<W>,
     /// Where the lines that have not been visited end.
     line_end: u64,
     /// Of the present line: what has still to be told, last first.
     line_start: u64,
-    records: heapless::Vec<Extent, { MAX_SALVAGED as usize }>,
+    records: heapless::Vec<Part, { MAX_SALVAGED as usize }>,
     /// The framer holds the bookkeeping of the last of `records`.
     scanned: bool,
     corrupt: bool,
     torn: bool,
     torn_start: u64,
-    mark: Option<Mark>,
+    /// The record that was told last.
+    present: Mark,
     present_end: u64,
     /// Where the first byte that is not white space lies: where a header stands.
     header_at: u64,
+    /// Why nothing more can be read.
+    failed: Option<ReplayError<R::Error>>,
 }
 
 impl<'b, R: Read + Seek> Backward<'b, R> {
     /// Reads back from offset `end`: the storage's length, or a line's first byte.
     pub fn new(
-        mut source: R,
+        source: R,
         window: &'b mut [u8],
         limits: Limits,
         end: u64,
     ) -> Result<Self, ReplayError<R::Error>> {
-        let mut window = Window::new(window)?;
-        let header_at = first_byte(&mut source, &mut window, end)?;
-        Ok(Backward {
+        let mut back = Self::closed(source, window, RecordScanner::new(limits));
+        back.open(end)?;
+        Ok(back)
+    }
+}
+
+impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
+    /// To be opened: a step of its own, which may fail, so that this large thing is built where it stays and not
+    /// copied out of a result.
+    #[inline(always)]
+    pub(super) fn closed(source: R, window: &'b mut [u8], scanner: W) -> Self {
+        Backward {
             source,
-            window,
-            limits,
-            framer: Framer::new(limits, 0, 1),
-            line_end: end,
-            line_start: end,
+            window: Window::new(window),
+            framer: Framer::over(scanner, 0, 1),
+            line_end: 0,
+            line_start: 0,
             records: heapless::Vec::new(),
             scanned: false,
             corrupt: false,
             torn: false,
             torn_start: 0,
-            mark: None,
-            present_end: end,
-            header_at,
-        })
+            present: Mark {
+                line_end: 0,
+                record: Extent { start: 0, len: 0 },
+            },
+            present_end: 0,
+            header_at: 0,
+            failed: None,
+        }
+    }
+
+    /// Stands at offset `end`.
+    fn open(&mut self, end: u64) -> Result<(), ReplayError<R::Error>> {
+        self.window.check()?;
+        self.find_header(end)?;
+        (self.line_end, self.line_start, self.present_end) = (end, end, end);
+        Ok(())
+    }
+
+    /// Stands at the storage's end.
+    pub(super) fn open_at_end(&mut self) -> Result<(), ReplayError<R::Error>> {
+        let end = self.source.seek(SeekFrom::End(0))?;
+        self.open(end)
+    }
+
+    /// Reads the header, and looks for the end of a foreign log's linear prefix: among its first `look` nodes, or all.
+    /// Comes before [`open_at_end`](Self::open_at_end).
+    pub(super) fn read_beginning(
+        &mut self,
+        look: Option<u8>,
+        beginning: &mut Beginning<W::Id>,
+    ) -> Result<(), ReplayError<R::Error>> {
+        self.window.check()?;
+        let part = match look {
+            Some(_) => HEAD_WINDOW,
+            None => u64::MAX,
+        };
+        let mut ahead = Ahead::new(part);
+        self.framer.start_over(0, 1);
+        *beginning = Beginning::NEW;
+        let mut nodes = 0u8;
+        let (source, window) = (&mut self.source, &mut self.window);
+        while let Some(signal) = ahead.next(source, window, &mut self.framer)? {
+            let Event::Record(found) = self.framer.event(signal) else {
+                continue;
+            };
+            let record = found.record;
+            if found.header_place && record.kind == Kind::Session {
+                beginning.head = Head::of(record, found.extent);
+            } else {
+                nodes = nodes.wrapping_add(u8::from(record.is_node()));
+                if record.ends_prefix() {
+                    beginning.prefix_end = Some(found.extent.start);
+                }
+            }
+            if beginning.head.ours {
+                break;
+            }
+            if beginning.prefix_end.is_some() || look.is_some_and(|look| nodes >= look) {
+                return Ok(());
+            }
+        }
+        beginning.prefix_end = Some(u64::MAX);
+        Ok(())
+    }
+
+    /// Whether all that was told is so: a failure ends the reading as the beginning does.
+    pub(super) fn check(&mut self) -> Result<(), ReplayError<R::Error>> {
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads no more.
+    pub(super) fn fail(&mut self, error: ReplayError<R::Error>) {
+        self.failed.get_or_insert(error);
+        self.records.clear();
+        (self.corrupt, self.torn, self.line_end) = (false, false, 0);
     }
 
     /// The bookkeeping of the record that was told last.
-    pub fn record(&self) -> &Record {
+    pub fn record(&self) -> &Record<W::Id> {
         self.framer.record()
     }
 
-    /// The place just after the record that was told last: going back there tells it again.
-    pub(super) fn mark(&self) -> Option<Mark> {
-        self.mark
+    /// Where it lies.
+    pub(super) fn extent(&self) -> Extent {
+        self.present.record
     }
 
-    pub(super) fn jump(&mut self, mark: Mark) -> Result<(), ReplayError<R::Error>> {
+    /// It stands where the header does (F9).
+    pub(super) fn header_place(&self) -> bool {
+        self.present.record.start == self.header_at
+    }
+
+    /// It was salvaged from a damaged line.
+    pub(super) fn salvaged(&self) -> bool {
+        self.corrupt
+    }
+
+    /// Where the present line begins.
+    pub(super) fn line_start(&self) -> u64 {
+        self.line_start
+    }
+
+    /// Where the torn tail begins.
+    pub(super) fn torn_start(&self) -> u64 {
+        self.torn_start
+    }
+
+    /// The place just after the record that was told last: going back there tells it again.
+    pub(super) fn mark(&self) -> Mark {
+        self.present
+    }
+
+    /// Tells the record at `mark` again.
+    pub(super) fn jump(&mut self, mark: Mark) {
         self.line_end = mark.line_end;
-        self.records.clear();
-        self.corrupt = false;
-        self.torn = false;
-        self.load_line()?;
+        self.load_line();
         self.torn = false;
         while let Some(last) = self.records.last() {
-            if *last == mark.record {
-                return Ok(());
+            if self.place(*last) == mark.record {
+                self.prev();
+                return;
             }
             self.records.pop();
             self.scanned = false;
         }
-        Err(ReplayError::Changed)
+        self.fail(ReplayError::Changed);
     }
 
-    /// What stands before the present place; `None` at the beginning.
-    pub(super) fn prev(&mut self) -> Result<Option<Before>, ReplayError<R::Error>> {
+    /// Where a record of the present line lies.
+    fn place(&self, (at, len): Part) -> Extent {
+        Extent {
+            start: self.line_start.wrapping_add(at as u64),
+            len: len as u64,
+        }
+    }
+
+    /// What stands before the present place.
+    pub(super) fn prev(&mut self) -> Before {
         loop {
             if core::mem::take(&mut self.torn) {
-                return Ok(Some(Before::Torn {
-                    start: self.torn_start,
-                }));
+                return Before::Torn;
             }
-            if let Some(extent) = self.records.pop() {
-                if !core::mem::take(&mut self.scanned) {
-                    self.scan_again(extent)?;
+            if let Some(part) = self.records.pop() {
+                let record = self.place(part);
+                if !core::mem::take(&mut self.scanned)
+                    && let Err(error) = self.scan_again(record)
+                {
+                    self.fail(error);
+                    return Before::Nothing;
                 }
-                self.mark = Some(Mark {
+                self.present = Mark {
                     line_end: self.present_end,
-                    record: extent,
-                });
-                return Ok(Some(Before::Record {
-                    extent,
-                    header_place: extent.start == self.header_at,
-                    salvaged: self.corrupt,
-                }));
+                    record,
+                };
+                return Before::Record;
             }
             if core::mem::take(&mut self.corrupt) {
-                return Ok(Some(Before::Corrupt {
-                    line_start: self.line_start,
-                }));
+                return Before::Corrupt;
             }
             if self.line_end == 0 {
-                return Ok(None);
+                return Before::Nothing;
             }
-            self.load_line()?;
+            self.load_line();
         }
     }
 
     /// Finds out what the line that ends at `line_end` holds, and moves before it.
-    fn load_line(&mut self) -> Result<(), ReplayError<R::Error>> {
+    fn load_line(&mut self) {
+        self.records.clear();
+        (self.corrupt, self.torn) = (false, false);
+        if let Err(error) = self.try_load_line() {
+            self.fail(error);
+        }
+    }
+
+    fn try_load_line(&mut self) -> Result<(), ReplayError<R::Error>> {
         let end = self.line_end;
         self.show_end(end)?;
         let ending = self.ending(end);
@@ -166,12 +291,18 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
             self.torn_start = start;
             return Ok(());
         }
-        self.framer = Framer::new(self.limits, start, self.line_number(start));
+        self.framer.start_over(start, self.line_number(start));
         while let Some(signal) = self.frame(end)? {
             match signal {
                 Signal::Record => {
                     let extent = self.framer.extent();
-                    self.scanned = self.records.push(extent).is_ok() && !self.corrupt;
+                    // In a line longer than memory can be addressed nothing further is salvaged.
+                    let part = (
+                        usize::try_from(extent.start.wrapping_sub(start)),
+                        usize::try_from(extent.len),
+                    );
+                    let (Ok(at), Ok(len)) = part else { continue };
+                    self.scanned = self.records.push((at, len)).is_ok() && !self.corrupt;
                     if self.scanned {
                         // An undamaged line: its one record is in the framer.
                         return Ok(());
@@ -199,7 +330,7 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
                 continue;
             }
             if at < self.window.at || at >= self.window.end() {
-                let to = end.min(at.saturating_add(self.window.buf.len() as u64));
+                let to = end.min(at.wrapping_add(self.window.buf.len() as u64));
                 self.window.read_before(&mut self.source, at, to)?;
             }
             if let Some(signal) = self.framer.advance(self.window.slice(at, end)) {
@@ -208,13 +339,34 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
         }
     }
 
+    /// Finds the first byte before `end` that is not white space.
+    fn find_header(&mut self, end: u64) -> Result<(), ReplayError<R::Error>> {
+        let window = &mut self.window;
+        self.header_at = 0;
+        while self.header_at < end {
+            let at = self.header_at;
+            window.read_some(&mut self.source, at, end.min(at.wrapping_add(FIRST_BYTES)))?;
+            let bytes = window.slice(at, end);
+            if bytes.is_empty() {
+                return Err(ReplayError::Changed);
+            }
+            let blank = bytes.iter().take_while(|b| b" \t\r\n".contains(b)).count();
+            self.header_at = at.wrapping_add(blank as u64);
+            if blank < bytes.len() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Line numbers are not known backwards, but whether a line can hold the header is.
     fn line_number(&self, start: u64) -> u64 {
         if start <= self.header_at { 1 } else { 2 }
     }
 
     fn scan_again(&mut self, extent: Extent) -> Result<(), ReplayError<R::Error>> {
-        self.framer = Framer::new(self.limits, extent.start, self.line_number(extent.start));
+        let line = self.line_number(extent.start);
+        self.framer.start_over(extent.start, line);
         match self.frame(extent.end())? {
             Some(Signal::Record) => Ok(()),
             _ => Err(ReplayError::Changed),
@@ -251,22 +403,18 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
         ending: Ending,
     ) -> Result<(u64, bool), ReplayError<R::Error>> {
         let mut records = ending == Ending::Whole;
-        let fused = (!records).then(|| Finder::new(FUSED));
+        let fused = (!records).then(Fused::new);
         // The line's own end is not looked at.
         let mut before = end.saturating_sub(1);
         loop {
             let searched = self.window.slice(self.window.at, before);
-            let newline = memchr::memrchr(b'\n', searched);
+            let newline = bytes::find_last(b'\n', searched);
             let start = match newline {
-                Some(index) => self
-                    .window
-                    .at
-                    .saturating_add(index as u64)
-                    .saturating_add(1),
+                Some(index) => self.window.at.wrapping_add(index as u64).wrapping_add(1),
                 None => self.window.at,
             };
             if let Some(fused) = &fused {
-                records |= fused.find(self.window.slice(start, end)).is_some();
+                records |= fused.is_in(self.window.slice(start, end));
             }
             if newline.is_some() || start == 0 {
                 return Ok((start, records));
@@ -278,7 +426,7 @@ impl<'b, R: Read + Seek> Backward<'b, R> {
                 before = before.min(self.window.at);
                 // What is sought may lie across.
                 let across = if records { 0 } else { FUSED.len() as u64 };
-                end.min(before.saturating_add(across))
+                end.min(before.wrapping_add(across))
             };
             self.window.read_before(&mut self.source, 0, to)?;
         }
@@ -294,50 +442,41 @@ enum Ending {
     Broken { terminated: bool },
 }
 
+/// Finds [`FUSED`].
+#[cfg(feature = "fast")]
+struct Fused(memchr::memmem::Finder<'static>);
+
+#[cfg(feature = "fast")]
+impl Fused {
+    fn new() -> Self {
+        Fused(memchr::memmem::Finder::new(FUSED))
+    }
+
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        self.0.find(bytes).is_some()
+    }
+}
+
+/// Finds [`FUSED`].
+#[cfg(not(feature = "fast"))]
+struct Fused;
+
+#[cfg(not(feature = "fast"))]
+impl Fused {
+    fn new() -> Self {
+        Fused
+    }
+
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        bytes.windows(FUSED.len()).any(|bytes| bytes == FUSED)
+    }
+}
+
 /// Bytes that are read at once to find the first that is not white space: it is the first byte, as a rule.
 const FIRST_BYTES: u64 = 64;
 
-/// Offset of the first byte before `end` that is not white space.
-fn first_byte<R: Read + Seek>(
-    source: &mut R,
-    window: &mut Window<'_>,
-    end: u64,
-) -> Result<u64, ReplayError<R::Error>> {
-    let mut at = 0u64;
-    while at < end {
-        window.read_some(source, at, end.min(at.saturating_add(FIRST_BYTES)))?;
-        let bytes = window.slice(at, end);
-        if bytes.is_empty() {
-            return Err(ReplayError::Changed);
-        }
-        let blank = bytes.iter().take_while(|b| b" \t\r\n".contains(b)).count();
-        at = at.saturating_add(blank as u64);
-        if blank < bytes.len() {
-            break;
-        }
-    }
-    Ok(at)
-}
-
-/// Where the last node of the storage lies that bears this id.
-pub(crate) fn nearest_node<R: Read + Seek>(
-    mut source: R,
-    window: &mut [u8],
-    limits: Limits,
-    id: &EntryId,
-) -> Result<Option<u64>, ReplayError<R::Error>> {
-    let end = source.seek(SeekFrom::End(0))?;
-    let mut back = Backward::new(source, window, limits, end)?;
-    while let Some(before) = back.prev()? {
-        if let Before::Record { extent, .. } = before
-            && back.record().is_node()
-            && back.record().id.as_ref() == Some(id)
-        {
-            return Ok(Some(extent.start));
-        }
-    }
-    Ok(None)
-}
+/// Bytes that are read at once at a log's beginning: most headers are shorter.
+const HEAD_WINDOW: u64 = 4096;
 
 #[cfg(test)]
 #[path = "backward_tests.rs"]

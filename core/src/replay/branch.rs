@@ -1,21 +1,22 @@
 //! The branch, from its tip back to its root (F12 to F16), and the sums on the way (F18, F19).
 
 use super::{
-    Records, ReplayError, Tally,
+    ReplayError, Tally,
     backward::{Backward, Before, Mark},
+    tally::NO_USAGE,
 };
 use crate::{
     id::EntryId,
-    record::{Extent, Kind, Limits, Record},
-    recovery::{Event, Health},
-    usage::UsageTotals,
+    record::{Extent, IdForm, Kind, Limits, Record, RecordScanner, Scanning},
+    recovery::Health,
+    usage::{UsageTotals, add_to},
 };
-use embedded_io::{Read, Seek, SeekFrom};
+use embedded_io::{Read, Seek};
 
 /// A header's bookkeeping.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Head {
+pub struct Head<I = EntryId> {
     /// Where the header lies; `None` when it is lost or missing (F10).
     pub extent: Option<Extent>,
     /// Its `version`.
@@ -23,12 +24,27 @@ pub struct Head {
     /// Our writer wrote it.
     pub ours: bool,
     /// The last inherited entry (F11).
-    pub fork_point: Option<EntryId>,
+    pub fork_point: Option<I>,
 }
 
-impl Head {
+impl<I> Head<I> {
+    const NEW: Self = Head {
+        extent: None,
+        version: None,
+        ours: false,
+        fork_point: None,
+    };
+}
+
+impl<I> Default for Head<I> {
+    fn default() -> Self {
+        Self::NEW
+    }
+}
+
+impl<I: Clone> Head<I> {
     /// The head that a header record gives.
-    pub fn of(record: &Record, extent: Extent) -> Self {
+    pub fn of(record: &Record<I>, extent: Extent) -> Self {
         Head {
             extent: Some(extent),
             version: record.version,
@@ -40,11 +56,19 @@ impl Head {
 
 /// What the beginning of a log says about all of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Beginning {
-    pub(crate) head: Head,
+pub(crate) struct Beginning<I = EntryId> {
+    pub(crate) head: Head<I>,
     /// Where a foreign log's linear prefix ends (F14): at its first node with a parent id and no checksum. `None`: nobody
     /// has looked.
     pub(crate) prefix_end: Option<u64>,
+}
+
+impl<I> Beginning<I> {
+    /// Nothing is known.
+    pub(crate) const NEW: Self = Beginning {
+        head: Head::NEW,
+        prefix_end: None,
+    };
 }
 
 /// A node of the branch.
@@ -77,126 +101,174 @@ pub struct Notes {
     pub leaves: u64,
 }
 
+impl Notes {
+    const NEW: Self = Notes {
+        health: Health {
+            corrupt: 0,
+            torn: false,
+        },
+        torn_at: None,
+        dangling_leaves: 0,
+        bridges: 0,
+        missing_parents: 0,
+        leaves: 0,
+    };
+}
+
 /// What is sought, going back.
 #[derive(Clone, Debug)]
-enum Want {
+enum Want<I> {
     /// The tip at this point.
     Tip,
     /// A node to begin with.
-    Start(EntryId),
+    Start(I),
     /// The parent of the last node.
-    Node(EntryId),
+    Node(I),
     Nothing,
 }
 
 /// Ids to be noticed while the branch is followed, and where their nearest bearers lie.
-#[derive(Default)]
-struct Watch {
-    wanted: Option<EntryId>,
+struct Watch<I> {
+    wanted: Option<I>,
     wanted_at: Option<u64>,
-    older: Option<(Mark, EntryId)>,
+    older: Option<(Mark, I)>,
     older_at: Option<u64>,
 }
 
-/// Follows the branch from its tip to its root.
-pub struct Branch<'b, R> {
-    back: Backward<'b, R>,
-    beginning: Beginning,
+impl<I> Watch<I> {
+    const NEW: Self = Watch {
+        wanted: None,
+        wanted_at: None,
+        older: None,
+        older_at: None,
+    };
+}
+
+/// How far a branch has been followed. At first all of it is zero, so that it is made by clearing memory.
+struct Pass<I> {
+    beginning: Beginning<I>,
     /// The last node without a parent that was taken to be in the linear prefix though nobody had looked.
     assumed: Option<u64>,
-    /// The first node met with a parent and no checksum.
-    parented: u64,
-    want: Want,
+    want: Want<I>,
     notes: Notes,
     tally: Tally,
-    /// Everything from here on has been taken into the sums.
-    lowest: u64,
-    lowest_corrupt: u64,
-    lowest_link: u64,
-    /// Totals of the node that is sought.
-    base: Option<UsageTotals>,
+    /// Totals of the node that is sought, if they are stated.
+    base: UsageTotals,
+    has_base: bool,
     /// Going over known ground: nothing is noted.
-    pub(super) quiet: bool,
+    quiet: bool,
     /// A leaf led to the tip.
     marked: bool,
     /// Nodes met until the tip was told.
     nodes_to_tip: u32,
-    watch: Watch,
+    watch: Watch<I>,
+}
+
+impl<I> Pass<I> {
+    const NEW: Self = Pass {
+        beginning: Beginning::NEW,
+        assumed: None,
+        want: Want::Tip,
+        notes: Notes::NEW,
+        tally: Tally::NEW,
+        base: NO_USAGE,
+        has_base: false,
+        quiet: false,
+        marked: false,
+        nodes_to_tip: 0,
+        watch: Watch::NEW,
+    };
+}
+
+/// Follows the branch from its tip to its root.
+pub struct Branch<'b, R: Read + Seek, W: Scanning = RecordScanner> {
+    back: Backward<'b, R, W>,
+    pass: Pass<W::Id>,
+    /// The first node met with a parent and no checksum.
+    parented: u64,
+    /// Everything from here on has been taken into the sums.
+    lowest: u64,
+    lowest_corrupt: u64,
+    lowest_link: u64,
 }
 
 impl<'b, R: Read + Seek> Branch<'b, R> {
     /// Reads the header and stands at the end. A foreign file is read up to its first entry with a parent.
     pub fn new(
-        mut source: R,
+        source: R,
         window: &'b mut [u8],
         limits: Limits,
     ) -> Result<Self, ReplayError<R::Error>> {
-        let beginning = read_beginning(&mut source, window, limits, None)?;
-        Self::after(beginning, source, window, limits)
+        let mut branch = Self::closed(source, window, RecordScanner::new(limits));
+        branch.open(None, None)?;
+        Ok(branch)
     }
+}
 
-    /// Stands at the end of a log whose beginning is known. Where a linear prefix ends need not be: it is then assumed
-    /// to go on, and [`prefix_holds`](Self::prefix_holds) tells later whether that was right.
-    pub(super) fn after(
-        beginning: Beginning,
-        mut source: R,
-        window: &'b mut [u8],
-        limits: Limits,
-    ) -> Result<Self, ReplayError<R::Error>> {
-        let end = source.seek(SeekFrom::End(0))?;
-        Ok(Branch {
-            back: Backward::new(source, window, limits, end)?,
-            beginning,
-            assumed: None,
+impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
+    /// To be opened, as [`Backward::closed`].
+    #[inline(always)]
+    pub(super) fn closed(source: R, window: &'b mut [u8], scanner: W) -> Self {
+        Branch {
+            back: Backward::closed(source, window, scanner),
+            pass: Pass::NEW,
             parented: u64::MAX,
-            want: Want::Tip,
-            notes: Notes::default(),
-            tally: Tally::default(),
             lowest: u64::MAX,
             lowest_corrupt: u64::MAX,
             lowest_link: u64::MAX,
-            base: None,
-            quiet: false,
-            marked: false,
-            nodes_to_tip: 0,
-            watch: Watch::default(),
-        })
+        }
+    }
+
+    /// Reads the beginning, unless it is known, and stands at the end. Where a linear prefix ends is looked for among the first `look` nodes:
+    /// if it is not found there, it is assumed to go on, and [`prefix_holds`](Self::prefix_holds) tells later whether
+    /// that was right.
+    pub(super) fn open(
+        &mut self,
+        beginning: Option<&Beginning<W::Id>>,
+        look: Option<u8>,
+    ) -> Result<(), ReplayError<R::Error>> {
+        match beginning {
+            Some(beginning) => self.pass.beginning.clone_from(beginning),
+            None => self.back.read_beginning(look, &mut self.pass.beginning)?,
+        }
+        self.back.open_at_end()
     }
 
     /// Takes the nearest node with this id for the tip, whatever the file says. To be called first;
     /// [`next`](Self::next) then gives `None` at once when there is no such node.
-    pub fn from(&mut self, id: &EntryId) {
-        self.want = Want::Start(id.clone());
+    pub fn from(&mut self, id: &W::Id) {
+        self.pass.want = Want::Start(id.clone());
     }
 
     /// The header's bookkeeping.
-    pub fn head(&self) -> &Head {
-        &self.beginning.head
+    pub fn head(&self) -> &Head<W::Id> {
+        &self.pass.beginning.head
     }
 
     /// What is known of the beginning.
-    pub(super) fn beginning(&self) -> &Beginning {
-        &self.beginning
+    pub(super) fn beginning(&self) -> &Beginning<W::Id> {
+        &self.pass.beginning
     }
 
     /// Whether all that was told is right: reads on to the beginning if anything was assumed.
     pub(super) fn prefix_holds(&mut self) -> Result<bool, ReplayError<R::Error>> {
-        let Some(assumed) = self.assumed else {
+        let Some(assumed) = self.pass.assumed else {
             return Ok(true);
         };
-        while self.prev()?.is_some() {}
-        self.beginning.prefix_end = Some(self.parented);
+        while self.prev() != Before::Nothing {}
+        self.pass.beginning.prefix_end = Some(self.parented);
+        self.back.check()?;
         Ok(self.parented > assumed)
     }
 
     /// What was met so far.
     pub fn notes(&self) -> &Notes {
-        &self.notes
+        &self.pass.notes
     }
 
     /// The sums so far.
     pub fn tally(&self) -> &Tally {
-        &self.tally
+        &self.pass.tally
     }
 
     /// Where the first record begins of those that were read; `u64::MAX` when there was none.
@@ -206,57 +278,80 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
 
     /// A leaf led to the tip.
     pub(super) fn tip_is_marked(&self) -> bool {
-        self.marked
+        self.pass.marked
     }
 
     /// Other nodes stand after the tip, perhaps.
     pub(super) fn tip_is_followed(&self) -> bool {
-        self.nodes_to_tip > 1
+        self.pass.nodes_to_tip > 1
+    }
+
+    /// From now on nothing is noted.
+    pub(super) fn be_quiet(&mut self) {
+        self.pass.quiet = true;
     }
 
     /// The bookkeeping of the node that was told last.
-    pub fn record(&self) -> &Record {
+    pub fn record(&self) -> &Record<W::Id> {
         self.back.record()
     }
 
     /// The next node, from the tip to the root.
     #[allow(clippy::should_implement_trait)] // An iterator cannot fail.
     pub fn next(&mut self) -> Result<Option<Link>, ReplayError<R::Error>> {
-        let found = match core::mem::replace(&mut self.want, Want::Nothing) {
+        let link = self.step();
+        self.check().map(|()| link)
+    }
+
+    /// Why the reading ended, if that was a failure.
+    pub(super) fn check(&mut self) -> Result<(), ReplayError<R::Error>> {
+        self.back.check()
+    }
+
+    /// The next node; none after a failure, of which [`check`](Self::check) tells.
+    pub(super) fn step(&mut self) -> Option<Link> {
+        let bridged = match core::mem::replace(&mut self.pass.want, Want::Nothing) {
             Want::Nothing => None,
-            Want::Tip => self.find_tip()?,
-            Want::Start(id) => self.find_node(&id)?.map(|extent| self.link(extent)),
-            Want::Node(id) => self.find_parent(&id)?,
+            Want::Tip => self.find_tip().then_some(false),
+            Want::Start(id) => self.find_node(&id).then_some(false),
+            Want::Node(id) => self.find_parent(&id),
         };
-        let Some(link) = found else {
-            self.tally.branch_known = true;
-            return Ok(None);
+        let Some(bridged) = bridged else {
+            self.pass.tally.branch_known = true;
+            return None;
         };
-        self.follow(link);
+        let kind = match self.record().kind {
+            Kind::Session => Kind::Unknown,
+            kind => kind,
+        };
+        let link = Link {
+            extent: self.back.extent(),
+            kind,
+            bridged,
+        };
+        self.follow();
         self.tally_link(link);
-        Ok(Some(link))
+        Some(link)
     }
 
     /// Goes on reading back until the sums are complete.
     pub(super) fn complete_tally(&mut self) -> Result<(), ReplayError<R::Error>> {
-        while !self.tally.branch_known && self.next()?.is_some() {}
-        while !self.tally.spent_known {
-            if self.prev()?.is_none() {
-                self.tally.spent_known = true;
-            }
+        while !self.pass.tally.branch_known && self.step().is_some() {}
+        while !self.pass.tally.spent_known {
+            self.pass.tally.spent_known |= self.prev() == Before::Nothing;
         }
-        Ok(())
+        self.check()
     }
 
-    /// Sets what is sought after `link`.
-    fn follow(&mut self, link: Link) {
-        let Beginning { head, prefix_end } = &self.beginning;
-        let start = link.extent.start;
-        self.want = match &self.back.record().parent_id {
+    /// Sets what is sought after the present node.
+    fn follow(&mut self) {
+        let Beginning { head, prefix_end } = &self.pass.beginning;
+        let start = self.back.extent().start;
+        self.pass.want = match &self.back.record().parent_id {
             Some(id) => Want::Node(id.clone()),
             None if !head.ours && start < prefix_end.unwrap_or(u64::MAX) => {
                 if prefix_end.is_none() {
-                    self.assumed = self.assumed.max(Some(start));
+                    self.pass.assumed = self.pass.assumed.max(Some(start));
                 }
                 Want::Tip
             }
@@ -265,305 +360,247 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
     }
 
     fn tally_link(&mut self, link: Link) {
-        let base = self.base.take().filter(|_| !link.bridged);
-        if self.tally.branch_known || link.extent.start >= self.lowest_link {
+        let based = core::mem::take(&mut self.pass.has_base) && !link.bridged;
+        if self.pass.tally.branch_known || link.extent.start >= self.lowest_link {
             return;
         }
         self.lowest_link = link.extent.start;
         let record = self.back.record();
-        let compacted = record.totals.filter(|_| link.kind == Kind::Compaction);
-        if let Some(base) = base.or(compacted.map(|totals| totals.branch)) {
-            self.tally.branch.merge(&base);
-            self.tally.branch_known = true;
-        } else {
-            record.add_usage_to(&mut self.tally.branch);
-        }
+        let base = match &record.totals {
+            _ if based => &self.pass.base,
+            Some(totals) if link.kind == Kind::Compaction => &totals.branch,
+            _ => {
+                record.add_usage_to(&mut self.pass.tally.branch);
+                return;
+            }
+        };
+        self.pass.tally.branch.merge(base);
+        self.pass.tally.branch_known = true;
     }
 
     /// What stands before the present place, the header excepted.
-    fn prev(&mut self) -> Result<Option<Before>, ReplayError<R::Error>> {
+    fn prev(&mut self) -> Before {
         loop {
-            let before = self.back.prev()?;
+            let before = self.back.prev();
             match before {
-                Some(Before::Torn { start }) => {
-                    self.notes.health.torn = true;
-                    self.notes.torn_at = Some(start);
+                Before::Torn => {
+                    self.pass.notes.health.torn = true;
+                    self.pass.notes.torn_at = Some(self.back.torn_start());
                 }
-                Some(Before::Corrupt { line_start }) if line_start < self.lowest_corrupt => {
-                    self.lowest_corrupt = line_start;
-                    self.notes.health.corrupt = self.notes.health.corrupt.saturating_add(1);
+                Before::Corrupt => {
+                    let line_start = self.back.line_start();
+                    if line_start < self.lowest_corrupt {
+                        self.lowest_corrupt = line_start;
+                        count(&mut self.pass.notes.health.corrupt, true);
+                    }
                 }
-                Some(Before::Record {
-                    extent,
-                    header_place,
-                    ..
-                }) => {
-                    let record = self.back.record();
-                    if header_place && record.kind == Kind::Session {
+                Before::Record => {
+                    if self.back.header_place() && self.record().kind == Kind::Session {
                         continue;
                     }
-                    if extent.start < self.lowest {
-                        self.lowest = extent.start;
-                        self.tally
-                            .take(record, self.beginning.head.fork_point.as_ref());
-                        let leaf = u64::from(record.kind == Kind::Leaf);
-                        self.notes.leaves = self.notes.leaves.saturating_add(leaf);
-                    }
-                    if ends_prefix(record) {
-                        self.parented = self.parented.min(extent.start);
-                    }
-                    if record.is_node() {
-                        if self.lowest_link == u64::MAX {
-                            self.nodes_to_tip = self.nodes_to_tip.saturating_add(1);
-                        }
-                        self.watch.see(record.id.as_ref(), extent.start);
-                    }
+                    self.see();
                 }
-                _ => {}
+                Before::Nothing => {}
             }
-            return Ok(before);
+            return before;
         }
     }
 
-    /// The link that the record just told is.
-    fn link(&self, extent: Extent) -> Link {
-        let kind = match self.back.record().kind {
-            Kind::Session => Kind::Unknown,
-            kind => kind,
-        };
-        Link {
-            extent,
-            kind,
-            bridged: false,
+    /// Notes what the record just read says.
+    fn see(&mut self) {
+        let record = self.back.record();
+        let start = self.back.extent().start;
+        if start < self.lowest {
+            self.lowest = start;
+            let fork_point = self.pass.beginning.head.fork_point.as_ref();
+            self.pass.tally.take(record, fork_point);
+            count(&mut self.pass.notes.leaves, record.kind == Kind::Leaf);
+        }
+        if record.ends_prefix() {
+            self.parented = self.parented.min(start);
+        }
+        if record.is_node() {
+            if self.lowest_link == u64::MAX {
+                self.pass.nodes_to_tip = self.pass.nodes_to_tip.saturating_add(1);
+            }
+            if let Some(id) = &record.id {
+                self.pass.watch.see(id, start);
+            }
         }
     }
 
-    /// F12: the tip at the present place.
-    fn find_tip(&mut self) -> Result<Option<Link>, ReplayError<R::Error>> {
-        while let Some(before) = self.prev()? {
-            let Before::Record { extent, .. } = before else {
-                continue;
-            };
-            let record = self.back.record();
+    /// Holds the totals of the branch that the record just read states.
+    fn hold_base(&mut self) {
+        let totals = &self.back.record().totals;
+        self.pass.has_base = totals.is_some();
+        if let Some(totals) = totals {
+            self.pass.base = totals.branch;
+        }
+    }
+
+    /// F12: goes to the tip at the present place.
+    fn find_tip(&mut self) -> bool {
+        loop {
+            match self.prev() {
+                Before::Nothing => return false,
+                Before::Record => {}
+                _ => continue,
+            }
+            let record = self.record();
             match record.kind {
-                Kind::Message | Kind::Compaction => return Ok(Some(self.link(extent))),
+                Kind::Message | Kind::Compaction => return true,
                 Kind::Leaf => {
-                    let (Some(target), Some(mark)) = (record.reference.clone(), self.back.mark())
-                    else {
+                    let Some(target) = record.reference.clone() else {
                         continue;
                     };
-                    self.base = record.totals.map(|totals| totals.branch);
-                    if let Some(extent) = self.find_node(&target)? {
-                        self.marked |= self.lowest_link == u64::MAX;
-                        return Ok(Some(self.link(extent)));
+                    let mark = self.back.mark();
+                    self.hold_base();
+                    if self.find_node(&target) {
+                        self.pass.marked |= self.lowest_link == u64::MAX;
+                        return true;
                     }
-                    self.base = None;
-                    if !self.quiet {
-                        self.notes.dangling_leaves = self.notes.dangling_leaves.saturating_add(1);
-                    }
-                    self.back.jump(mark)?;
-                    self.prev()?;
+                    self.pass.has_base = false;
+                    count(&mut self.pass.notes.dangling_leaves, !self.pass.quiet);
+                    self.back.jump(mark);
                 }
                 _ => {}
             }
         }
-        Ok(None)
     }
 
-    /// The nearest earlier node with this id.
-    fn find_node(&mut self, id: &EntryId) -> Result<Option<Extent>, ReplayError<R::Error>> {
-        while let Some(before) = self.prev()? {
-            let Before::Record { extent, .. } = before else {
-                continue;
-            };
-            if self.back.record().is_node() && self.back.record().id.as_ref() == Some(id) {
-                return Ok(Some(extent));
+    /// Goes to the nearest earlier node with this id.
+    fn find_node(&mut self, id: &W::Id) -> bool {
+        loop {
+            match self.prev() {
+                Before::Nothing => return false,
+                Before::Record if self.record().is_node_named(id) => return true,
+                _ => {}
             }
         }
-        Ok(None)
     }
 
-    /// F13, F15: the parent, or what stands in for it.
-    fn find_parent(&mut self, id: &EntryId) -> Result<Option<Link>, ReplayError<R::Error>> {
+    /// F13, F15: goes to the parent, or to what stands in for it, which is told.
+    fn find_parent(&mut self, id: &W::Id) -> Option<bool> {
         let mut corrupt = false;
         let mut nearest = None;
-        while let Some(before) = self.prev()? {
-            let Before::Record {
-                extent, salvaged, ..
-            } = before
-            else {
-                corrupt |= matches!(before, Before::Corrupt { .. });
-                continue;
-            };
-            let record = self.back.record();
-            if record.is_node() && record.id.as_ref() == Some(id) {
-                return Ok(Some(self.link(extent)));
+        loop {
+            match self.prev() {
+                Before::Nothing => break,
+                Before::Record => {}
+                before => {
+                    corrupt |= before == Before::Corrupt;
+                    continue;
+                }
+            }
+            let record = self.record();
+            if record.is_node_named(id) {
+                return Some(false);
             }
             match record.kind {
                 Kind::Message | Kind::Compaction if nearest.is_none() => {
-                    nearest = Some((self.back.mark(), extent, corrupt || salvaged));
+                    nearest = Some((self.back.mark(), corrupt || self.back.salvaged()));
                 }
-                Kind::Leaf if record.reference.as_ref() == Some(id) && self.base.is_none() => {
-                    self.base = record.totals.map(|totals| totals.branch);
+                Kind::Leaf if !self.pass.has_base && record.reference.as_ref() == Some(id) => {
+                    self.hold_base();
                 }
                 _ => {}
             }
         }
-        self.base = None;
-        let count = u64::from(!self.quiet);
-        if let Some((Some(mark), extent, true)) = nearest {
-            self.notes.bridges = self.notes.bridges.saturating_add(count);
-            self.back.jump(mark)?;
-            self.prev()?;
-            return Ok(Some(Link {
-                bridged: true,
-                ..self.link(extent)
-            }));
+        self.pass.has_base = false;
+        if let Some((mark, true)) = nearest {
+            count(&mut self.pass.notes.bridges, !self.pass.quiet);
+            self.back.jump(mark);
+            return Some(true);
         }
-        self.notes.missing_parents = self.notes.missing_parents.saturating_add(count);
-        Ok(None)
+        count(&mut self.pass.notes.missing_parents, !self.pass.quiet);
+        None
     }
 
     /// The place just after the node that was told last.
-    pub(super) fn mark(&self) -> Option<Mark> {
+    pub(super) fn mark(&self) -> Mark {
         self.back.mark()
     }
 
     /// Goes back to a node of the branch, as if it had just been told.
-    pub(super) fn revisit(&mut self, mark: Mark) -> Result<(), ReplayError<R::Error>> {
-        self.back.jump(mark)?;
-        match self.prev()? {
-            Some(Before::Record { extent, .. }) => {
-                self.base = None;
-                self.follow(self.link(extent));
-                Ok(())
-            }
-            _ => Err(ReplayError::Changed),
-        }
+    pub(super) fn revisit(&mut self, mark: Mark) {
+        self.back.jump(mark);
+        self.pass.has_base = false;
+        self.follow();
     }
 
     /// F17: where the entries begin that the compaction just told keeps; `None` when it keeps none.
     ///
     /// What it keeps must not have been dropped by an older compaction, which may itself depend on one that is
     /// older still. So each is looked at in turn, and memory stays constant.
-    pub(super) fn kept_start(&mut self) -> Result<Option<u64>, ReplayError<R::Error>> {
-        let Some(mark) = self.back.mark() else {
-            return Ok(None);
-        };
-        self.quiet = true;
+    pub(super) fn kept_start(&mut self) -> Option<u64> {
+        let mark = self.back.mark();
+        self.pass.quiet = true;
         let start = self.look_for_kept();
-        self.watch = Watch::default();
-        let start = start?;
-        self.revisit(mark)?;
-        self.quiet = false;
-        Ok(start)
+        self.pass.watch = Watch::NEW;
+        self.revisit(mark);
+        self.pass.quiet = false;
+        start
     }
 
-    fn look_for_kept(&mut self) -> Result<Option<u64>, ReplayError<R::Error>> {
+    fn look_for_kept(&mut self) -> Option<u64> {
         let mut wanted = self.back.record().reference.clone();
         let mut answer = None;
         loop {
-            self.watch = Watch {
+            self.pass.watch = Watch {
                 wanted,
-                ..Watch::default()
+                ..Watch::NEW
             };
-            let Some(start) = self.find_kept()? else {
-                return Ok(None);
-            };
+            let start = self.find_kept()?;
             answer = answer.or(Some(start));
-            let Some((mark, older_wanted)) = self.watch.older.take() else {
-                return Ok(answer);
+            let Some((mark, older_wanted)) = self.pass.watch.older.take() else {
+                return answer;
             };
-            self.revisit(mark)?;
+            self.revisit(mark);
             wanted = Some(older_wanted);
         }
     }
 
     /// Follows the branch to the message whose id is watched for, unless that turns out not to be in the buffer.
-    fn find_kept(&mut self) -> Result<Option<u64>, ReplayError<R::Error>> {
-        while let Some(link) = self.next()? {
+    fn find_kept(&mut self) -> Option<u64> {
+        while let Some(link) = self.step() {
             let start = link.extent.start;
             // A search for a lost parent may have seen further back than this link.
-            if let Some(at) = self.watch.wanted_at.filter(|at| *at >= start) {
+            if let Some(at) = self.pass.watch.wanted_at.filter(|at| *at >= start) {
                 let is_it = at == start && link.kind == Kind::Message;
-                return Ok(is_it.then_some(start));
+                return is_it.then_some(start);
             }
-            if self.watch.older_at.is_some_and(|at| at >= start) {
-                return Ok(None);
+            if self.pass.watch.older_at.is_some_and(|at| at >= start) {
+                return None;
             }
             // An older compaction that keeps from the same entry on stands or falls with those before it.
             let reference = &self.back.record().reference;
             if link.kind == Kind::Compaction
-                && self.watch.older.is_none()
-                && *reference != self.watch.wanted
-                && let (Some(mark), Some(id)) = (self.back.mark(), reference.clone())
+                && self.pass.watch.older.is_none()
+                && *reference != self.pass.watch.wanted
+                && let Some(id) = reference.clone()
             {
-                self.watch.older = Some((mark, id));
+                self.pass.watch.older = Some((self.back.mark(), id));
             }
         }
-        Ok(None)
+        None
     }
 }
 
-impl Watch {
-    fn see(&mut self, id: Option<&EntryId>, at: u64) {
-        if id.is_none() {
-            return;
-        }
-        if self.wanted_at.is_none() && self.wanted.as_ref() == id {
+impl<I: IdForm> Watch<I> {
+    fn see(&mut self, id: &I, at: u64) {
+        if self.wanted_at.is_none() && self.wanted.as_ref() == Some(id) {
             self.wanted_at = Some(at);
         }
         if let Some((_, older)) = &self.older
             && self.older_at.is_none()
-            && Some(older) == id
+            && older == id
         {
             self.older_at = Some(at);
         }
     }
 }
 
-/// F14: after this node of a foreign log, no parent means no parent.
-fn ends_prefix(record: &Record) -> bool {
-    record.is_node() && record.parent_id.is_some() && !record.has_crc
-}
-
-/// Bytes that are read at once at a log's beginning: most headers are shorter.
-const HEAD_WINDOW: usize = 4096;
-
-/// Reads the header, and looks for the end of a foreign log's linear prefix: among its first `look` nodes, or all.
-pub(crate) fn read_beginning<R: Read + Seek>(
-    source: &mut R,
-    window: &mut [u8],
-    limits: Limits,
-    look: Option<u8>,
-) -> Result<Beginning, ReplayError<R::Error>> {
-    let part = match look {
-        Some(_) => window.len().min(HEAD_WINDOW),
-        None => window.len(),
-    };
-    let window = window.get_mut(..part).unwrap_or(&mut []);
-    let mut records = Records::new(source, window, limits, 0, 1)?;
-    let mut head = Head::default();
-    let mut nodes = 0u8;
-    while let Some(event) = records.next()? {
-        let Event::Record(found) = event else {
-            continue;
-        };
-        let record = found.record;
-        let mut prefix_end = None;
-        if found.header_place && record.kind == Kind::Session {
-            head = Head::of(record, found.extent);
-        } else {
-            nodes = nodes.saturating_add(u8::from(record.is_node()));
-            prefix_end = ends_prefix(record).then_some(found.extent.start);
-        }
-        if head.ours {
-            prefix_end = Some(u64::MAX);
-        }
-        if prefix_end.is_some() || look.is_some_and(|look| nodes >= look) {
-            return Ok(Beginning { head, prefix_end });
-        }
-    }
-    let prefix_end = Some(u64::MAX);
-    Ok(Beginning { head, prefix_end })
+/// Counts one more if it is so.
+fn count(number: &mut u64, so: bool) {
+    add_to(number, u64::from(so));
 }

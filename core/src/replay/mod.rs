@@ -14,8 +14,7 @@ mod reverse;
 mod tally;
 
 pub use backward::Backward;
-pub(crate) use backward::nearest_node;
-pub(crate) use branch::{Beginning, read_beginning};
+pub(crate) use branch::Beginning;
 pub use branch::{Branch, Head, Link, Notes};
 pub use forward::{
     ContextStart, Forward, Full, Node, Note, SliceTable, Slot, Table, context_start,
@@ -66,28 +65,36 @@ struct Window<'b> {
 }
 
 impl<'b> Window<'b> {
-    fn new<E>(buf: &'b mut [u8]) -> Result<Self, ReplayError<E>> {
-        if buf.len() < MIN_WINDOW {
-            return Err(ReplayError::WindowTooSmall);
-        }
-        Ok(Window {
+    fn new(buf: &'b mut [u8]) -> Self {
+        Window {
             buf,
             at: 0,
             filled: 0,
-        })
+        }
+    }
+
+    /// It is large enough; it holds nothing as yet.
+    fn check<E>(&mut self) -> Result<(), ReplayError<E>> {
+        self.filled = 0;
+        match self.buf.len() < MIN_WINDOW {
+            true => Err(ReplayError::WindowTooSmall),
+            false => Ok(()),
+        }
     }
 
     fn end(&self) -> u64 {
-        self.at.saturating_add(self.filled as u64)
+        self.at.wrapping_add(self.filled as u64)
     }
 
     /// The bytes of the window from offset `from` on, up to offset `to`.
     fn slice(&self, from: u64, to: u64) -> &[u8] {
-        let start = usize::try_from(from.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        let end = usize::try_from(to.min(self.end()).saturating_sub(self.at)).unwrap_or(0);
-        if from < self.at {
+        let to = to.min(self.end());
+        if from < self.at || from >= to {
             return &[];
         }
+        // Within the buffer, so these fit.
+        let start = from.wrapping_sub(self.at) as usize;
+        let end = to.wrapping_sub(self.at) as usize;
         self.buf.get(start..end).unwrap_or(&[])
     }
 
@@ -127,7 +134,7 @@ impl<'b> Window<'b> {
             if taken == 0 {
                 return Err(ReplayError::Changed);
             }
-            self.filled = self.filled.saturating_add(taken).min(len);
+            self.filled = self.filled.wrapping_add(taken).min(len);
         }
         Ok(())
     }

@@ -1,10 +1,7 @@
 //! Reverse replay: the context, newest first, in constant memory (F17).
 
-use super::{Beginning, Branch, Link, Notes, ReplayError, Tally, backward::Mark, branch::Head};
-use crate::{
-    id::EntryId,
-    record::{Extent, Kind, Limits, Record},
-};
+use super::{Beginning, Branch, Notes, ReplayError, Tally, backward::Mark, branch::Head};
+use crate::record::{Extent, Kind, Limits, Record, RecordScanner, Scanning};
 use embedded_io::{Read, Seek};
 
 /// An entry of the context.
@@ -41,14 +38,14 @@ pub struct Item {
 /// }
 /// # Ok::<(), sessionlog_core::replay::ReplayError<core::convert::Infallible>>(())
 /// ```
-pub struct Reverse<'b, R> {
-    branch: Branch<'b, R>,
+pub struct Reverse<'b, R: Read + Seek, W: Scanning = RecordScanner> {
+    branch: Branch<'b, R, W>,
     /// The newest compaction on the branch.
-    compaction: Option<(Mark, Extent)>,
+    compaction: Option<Mark>,
     /// Where the context's first message lies, once that is known.
     stop_at: Option<u64>,
     tip: Option<Extent>,
-    tip_id: Option<EntryId>,
+    tip_id: Option<W::Id>,
     over: bool,
 }
 
@@ -59,25 +56,18 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
         window: &'b mut [u8],
         limits: Limits,
     ) -> Result<Self, ReplayError<R::Error>> {
-        Ok(Self::along(Branch::new(source, window, limits)?))
+        let mut replay = Self::closed(source, window, RecordScanner::new(limits));
+        replay.open(None, None)?;
+        Ok(replay)
     }
+}
 
-    /// As [`new`](Self::new), for a log whose beginning is known. If it is not known where a linear prefix ends,
-    /// [`prefix_holds`](Self::prefix_holds) has to be asked.
-    pub(crate) fn after(
-        beginning: Beginning,
-        source: R,
-        window: &'b mut [u8],
-        limits: Limits,
-    ) -> Result<Self, ReplayError<R::Error>> {
-        Ok(Self::along(Branch::after(
-            beginning, source, window, limits,
-        )?))
-    }
-
-    fn along(branch: Branch<'b, R>) -> Self {
+impl<'b, R: Read + Seek, W: Scanning> Reverse<'b, R, W> {
+    /// To be opened, as [`Backward::closed`](super::Backward::closed).
+    #[inline(always)]
+    pub(crate) fn closed(source: R, window: &'b mut [u8], scanner: W) -> Self {
         Reverse {
-            branch,
+            branch: Branch::closed(source, window, scanner),
             compaction: None,
             stop_at: None,
             tip: None,
@@ -86,17 +76,37 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
         }
     }
 
+    /// Reads the beginning, unless it is known, and stands at the tip, as [`Branch::open`].
+    pub(crate) fn open(
+        &mut self,
+        beginning: Option<&Beginning<W::Id>>,
+        look: Option<u8>,
+    ) -> Result<(), ReplayError<R::Error>> {
+        self.branch.open(beginning, look)
+    }
+
+    /// Where the branch's next node lies.
+    pub(crate) fn first_link(&mut self) -> Result<Option<u64>, ReplayError<R::Error>> {
+        let link = self.branch.next()?;
+        Ok(link.map(|link| link.extent.start))
+    }
+
     /// Takes the nearest node with this id for the tip, whatever the file says. To be called first;
     /// [`tip`](Self::tip) stays `None` when there is no such node.
-    pub fn from(&mut self, id: &EntryId) {
+    pub fn from(&mut self, id: &W::Id) {
         self.branch.from(id);
     }
 
     /// The next older entry of the context; `None` at its beginning.
     #[allow(clippy::should_implement_trait)] // An iterator cannot fail.
     pub fn next(&mut self) -> Result<Option<Item>, ReplayError<R::Error>> {
+        let item = self.step();
+        self.branch.check().map(|()| item)
+    }
+
+    fn step(&mut self) -> Option<Item> {
         while !self.over {
-            let Some(link) = self.branch.next()? else {
+            let Some(link) = self.branch.step() else {
                 self.over = true;
                 break;
             };
@@ -107,35 +117,30 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
             match link.kind {
                 Kind::Message => {
                     self.over = self.stop_at == Some(link.extent.start);
-                    return Ok(Some(Item {
+                    return Some(Item {
                         extent: link.extent,
                         summary: false,
-                    }));
+                    });
                 }
-                Kind::Compaction if self.compaction.is_none() => self.compact(link)?,
+                Kind::Compaction if self.compaction.is_none() => {
+                    self.compaction = Some(self.branch.mark());
+                    self.stop_at = self.branch.kept_start();
+                    self.over = self.stop_at.is_none();
+                }
                 _ => {}
             }
         }
-        let Some((mark, extent)) = self.compaction.take() else {
-            return Ok(None);
-        };
-        self.branch.revisit(mark)?;
-        self.branch.quiet = true;
-        Ok(Some(Item {
-            extent,
+        let mark = self.compaction.take()?;
+        self.branch.revisit(mark);
+        self.branch.be_quiet();
+        Some(Item {
+            extent: mark.extent(),
             summary: true,
-        }))
-    }
-
-    fn compact(&mut self, link: Link) -> Result<(), ReplayError<R::Error>> {
-        self.compaction = self.branch.mark().map(|mark| (mark, link.extent));
-        self.stop_at = self.branch.kept_start()?;
-        self.over = self.stop_at.is_none();
-        Ok(())
+        })
     }
 
     /// The bookkeeping of the item that was yielded last.
-    pub fn record(&self) -> &Record {
+    pub fn record(&self) -> &Record<W::Id> {
         self.branch.record()
     }
 
@@ -145,7 +150,7 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
     }
 
     /// The tip's id. (A tip without an id cannot be continued by name.)
-    pub fn tip_id(&self) -> Option<&EntryId> {
+    pub fn tip_id(&self) -> Option<&W::Id> {
         self.tip_id.as_ref()
     }
 
@@ -170,7 +175,7 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
     }
 
     /// The header's bookkeeping.
-    pub fn head(&self) -> &Head {
+    pub fn head(&self) -> &Head<W::Id> {
         self.branch.head()
     }
 
@@ -180,7 +185,7 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
     }
 
     /// What is known of the beginning.
-    pub(crate) fn beginning(&self) -> &Beginning {
+    pub(crate) fn beginning(&self) -> &Beginning<W::Id> {
         self.branch.beginning()
     }
 

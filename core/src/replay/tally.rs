@@ -1,13 +1,13 @@
 //! Sums on the way back: usage of the branch, and of all that was spent (F11, F18, F19).
 
 use crate::{
-    id::{EntryId, Sequence},
-    record::{Kind, Record, Totals},
-    usage::UsageTotals,
+    id::{FOREIGN_NUMBER_FLOOR, Sequence},
+    record::{Kind, Record, Role, Totals},
+    usage::{Usage, UsageTotals, add_to},
 };
 
 /// Sums, gathered from the end back to the newest totals that can be trusted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Tally {
     /// Usage and turns of the branch, as far back as it was followed.
@@ -16,48 +16,90 @@ pub struct Tally {
     pub branch_known: bool,
     /// `spent` is complete.
     pub spent_known: bool,
-    /// The counter for the next id.
-    pub sequence: Sequence,
+    /// The number that the next id takes at least; 0 is as good as 1.
+    next: u64,
     spent: Spent,
     /// What was spent after the newest bearer of the fork point, going back: it counts if an earlier one turns up.
-    before_fork: Option<Spent>,
+    before_fork: Spent,
+    /// The newest bearer of the fork point has been met.
+    forked: bool,
     /// The newest compaction has been met.
     compacted: bool,
     /// Recorded in totals before a compaction was met.
     watermark: Option<u64>,
 }
 
-/// What was spent, and which part of it when the newest compaction was written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What was spent, and how many tokens of it when the newest compaction was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Spent {
     all: UsageTotals,
-    until_compaction: UsageTotals,
+    until_compaction: u64,
 }
 
 impl Spent {
     fn merge(&mut self, other: &Spent) {
         self.all.merge(&other.all);
-        self.until_compaction.merge(&other.until_compaction);
+        add_to(&mut self.until_compaction, other.until_compaction);
     }
 }
 
+/// No usage at all.
+pub(super) const NO_USAGE: UsageTotals = UsageTotals {
+    usage: Usage {
+        input_tokens: 0,
+        output_tokens: 0,
+        cache_read_tokens: 0,
+        cache_write_tokens: 0,
+        cache_write_1h_tokens: None,
+        reasoning_tokens: None,
+    },
+    turns: 0,
+    unreported: 0,
+};
+
+const NO_SPENT: Spent = Spent {
+    all: NO_USAGE,
+    until_compaction: 0,
+};
+
 impl Tally {
+    pub(super) const NEW: Self = Tally {
+        branch: NO_USAGE,
+        branch_known: false,
+        spent_known: false,
+        next: 0,
+        spent: NO_SPENT,
+        before_fork: NO_SPENT,
+        forked: false,
+        compacted: false,
+        watermark: None,
+    };
+
+    /// The counter for the next id.
+    pub fn sequence(&self) -> Sequence {
+        Sequence::starting_at(self.next)
+    }
+
     /// Usage of all entries that are not inherited, as far back as was read.
     pub fn spent(&self) -> UsageTotals {
         self.spent.all
     }
 
+    /// As [`spent`](Self::spent), in its place.
+    pub(crate) fn spent_so_far(&self) -> &UsageTotals {
+        &self.spent.all
+    }
+
     /// The total of `spent` when the newest compaction was written, as far back as was read (F19).
     pub fn watermark(&self) -> u64 {
-        let counted = self.spent.until_compaction.usage.total_tokens();
-        self.watermark.unwrap_or(counted)
+        self.watermark.unwrap_or(self.spent.until_compaction)
     }
 
     /// Takes in a record that is met for the first time, going back.
-    pub(super) fn take(&mut self, record: &Record, fork_point: Option<&EntryId>) {
-        if let Some(id) = &record.id {
-            self.sequence.observe(id);
+    pub(super) fn take<I: PartialEq>(&mut self, record: &Record<I>, fork_point: Option<&I>) {
+        if let Some(number) = record.number {
+            self.observe(number.wrapping_add(1));
         }
         if self.spent_known {
             return;
@@ -65,41 +107,49 @@ impl Tally {
         let bears_fork = fork_point.is_some()
             && record.id.as_ref() == fork_point
             && matches!(record.kind, Kind::Message | Kind::Compaction);
-        if bears_fork && let Some(spent) = self.before_fork.replace(Spent::default()) {
-            self.spent.merge(&spent);
+        if bears_fork {
+            self.spent.merge(&self.before_fork);
+            self.before_fork = NO_SPENT;
+            self.forked = true;
         }
         self.compacted |= record.kind == Kind::Compaction;
         // What an inherited checkpoint says was spent elsewhere.
-        if let Some(totals) = record
-            .totals
-            .as_ref()
-            .filter(|_| self.before_fork.is_none())
+        if let Some(totals) = &record.totals
+            && !self.forked
         {
             self.take_totals(totals);
             return;
         }
-        let spent = self.before_fork.as_mut().unwrap_or(&mut self.spent);
+        let spent = match self.forked {
+            true => &mut self.before_fork,
+            false => &mut self.spent,
+        };
         record.add_usage_to(&mut spent.all);
-        if self.compacted {
-            record.add_usage_to(&mut spent.until_compaction);
+        if self.compacted
+            && record.kind == Kind::Message
+            && record.message.role == Role::Assistant
+            && let Some(usage) = &record.message.usage
+        {
+            add_to(&mut spent.until_compaction, usage.total_tokens());
         }
     }
 
     fn take_totals(&mut self, totals: &Totals) {
-        if !self.compacted {
+        self.spent.all.merge(&totals.spent);
+        if self.compacted {
+            let tokens = totals.spent.usage.total_tokens();
+            add_to(&mut self.spent.until_compaction, tokens);
+        } else {
             self.watermark = Some(totals.watermark);
         }
-        self.spent.merge(&Spent {
-            all: totals.spent,
-            until_compaction: if self.compacted {
-                totals.spent
-            } else {
-                UsageTotals::default()
-            },
-        });
         self.spent_known = true;
-        if let Some(last) = Sequence::starting_at(totals.next_seq).peek().checked_sub(1) {
-            self.sequence.observe_number(last);
+        self.observe(totals.next_seq.min(FOREIGN_NUMBER_FLOOR));
+    }
+
+    /// Numbers below this one have been given; those beyond the floor are foreign names.
+    fn observe(&mut self, next: u64) {
+        if next <= FOREIGN_NUMBER_FLOOR {
+            self.next = self.next.max(next);
         }
     }
 }

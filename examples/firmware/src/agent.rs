@@ -105,7 +105,7 @@ impl<'w> Agent<'w> {
         }
         defmt::info!(
             "resumed at {=str}: {} turns, {} tokens spent, {} messages in the context",
-            journal.tip().map_or("-", |tip| tip.as_str()),
+            journal.tip().as_ref().map_or("-", |tip| tip.as_str()),
             journal.branch_usage().turns,
             journal.spent().usage.total_tokens(),
             journal.context_messages()

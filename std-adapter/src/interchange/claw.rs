@@ -501,7 +501,8 @@ impl Sink for Outline {
         }
     }
 
-    fn begin(&mut self, kind: ValueKind, depth: u16, at: u64) {
+    fn begin(&mut self, kind: ValueKind, depth: u16, at: usize) {
+        let at = at as u64;
         if depth == 1 {
             self.listed |= self.key == b"messages" && kind == ValueKind::Array;
         }
@@ -513,7 +514,8 @@ impl Sink for Outline {
         }
     }
 
-    fn end(&mut self, _: ValueKind, depth: u16, at: u64) {
+    fn end(&mut self, _: ValueKind, depth: u16, at: usize) {
+        let at = at as u64;
         if depth == 2 && self.key == b"messages" {
             self.messages.push((self.begun, at));
             self.end = at;

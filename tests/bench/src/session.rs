@@ -235,7 +235,7 @@ impl<C: FnMut() -> Timestamp> Writer<'_, C> {
         let text = self.corpus.slice(&mut self.rng, length);
         self.answer(&[AssistantContent::text(text)], StopReason::Stop)?;
         self.journal.end_turn().map_err(told)?;
-        self.ends.extend(self.journal.tip().cloned());
+        self.ends.extend(self.journal.tip());
         Ok(())
     }
 

@@ -150,7 +150,7 @@ impl Run {
     fn face(&mut self) -> Face {
         let log = self.log();
         Face {
-            tip: log.tip().cloned(),
+            tip: log.tip(),
             totals: log.totals(),
             messages: log.context_messages(),
             tokens: log.context_tokens(),
@@ -334,7 +334,7 @@ impl Run {
         let moved = self.act(|log| log.move_tip(target, &mut vec![0; window]));
         match moved {
             Ok(_) => {
-                assert_eq!(self.log().tip(), Some(target));
+                assert_eq!(self.log().tip().as_ref(), Some(target));
                 self.all_durable();
             }
             Err(JournalError::NoSuchEntry) => {
@@ -443,7 +443,7 @@ impl Run {
         }
         let m = model::read(&bytes);
         let id = |i: usize| m.entries[i].id.clone();
-        let tip = self.log().tip().map(ToString::to_string);
+        let tip = self.log().tip().map(|tip| tip.to_string());
         if self.strays && tip != m.tip.and_then(id) {
             // An entry that was never acknowledged passes for the tip until the next one is appended.
             return;

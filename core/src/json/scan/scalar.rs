@@ -1,7 +1,10 @@
 //! Numbers and literal names.
 
 use super::{Input, ScanErrorKind, Scanner, Sink, State, ValueKind};
-use crate::json::number::{Number, short_integer};
+use crate::json::{
+    number::{Number, short_integer},
+    text::HAS_BULK,
+};
 
 /// The literal names of JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +36,7 @@ impl Word {
 impl Scanner {
     pub(super) fn word<S: Sink>(&mut self, word: Word, input: &mut Input<'_>, sink: &mut S) {
         sink.begin(word.kind(), self.depth, input.offset());
-        if input.rest().starts_with(word.text()) {
+        if HAS_BULK && input.rest().starts_with(word.text()) {
             input.skip(word.text().len());
             self.end_value(word.kind(), input.offset(), sink);
         } else {
@@ -65,7 +68,7 @@ impl Scanner {
 
     pub(super) fn number<S: Sink>(&mut self, byte: u8, input: &mut Input<'_>, sink: &mut S) {
         sink.begin(ValueKind::Number(None), self.depth, input.offset());
-        if let Some((len, integer)) = short_integer(input.rest()) {
+        if HAS_BULK && let Some((len, integer)) = short_integer(input.rest()) {
             input.skip(len);
             self.end_value(ValueKind::Number(Some(integer)), input.offset(), sink);
             return;
@@ -114,7 +117,7 @@ impl Scanner {
         Ok(())
     }
 
-    pub(super) fn end_number<S: Sink>(&mut self, at: u64, sink: &mut S) {
+    pub(super) fn end_number<S: Sink>(&mut self, at: usize, sink: &mut S) {
         self.beyond_double |= self.number.is_beyond_double();
         self.end_value(ValueKind::Number(self.number.integer()), at, sink);
     }

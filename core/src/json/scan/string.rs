@@ -48,11 +48,14 @@ impl Scanner {
                     self.end_string(input.offset(), sink);
                     return Ok(());
                 }
-                [b'\\', code, ..] if let Some(plain) = unescaped(code) => {
+                // Without vector registers the careful way does.
+                [b'\\', code, ..] if HAS_BULK && let Some(plain) = unescaped(code) => {
                     sink.text(&[plain]);
                     input.skip(2);
                 }
-                [b'\\', b'u', a, b, c, d, ..] if let Some(plain) = unescaped_unit([a, b, c, d]) => {
+                [b'\\', b'u', a, b, c, d, ..]
+                    if HAS_BULK && let Some(plain) = unescaped_unit([a, b, c, d]) =>
+                {
                     sink.text(plain.encode_utf8(&mut [0; 4]).as_bytes());
                     input.skip(6);
                 }
@@ -98,7 +101,7 @@ impl Scanner {
         Ok(())
     }
 
-    fn end_string<S: Sink>(&mut self, at: u64, sink: &mut S) {
+    fn end_string<S: Sink>(&mut self, at: usize, sink: &mut S) {
         if self.in_key {
             self.state = State::Colon;
             sink.key_end(self.depth);
@@ -133,31 +136,32 @@ impl Scanner {
     }
 
     fn hex_digit<S: Sink>(&mut self, byte: u8, sink: &mut S) -> Result<(), ScanErrorKind> {
-        let Some(digit) = char::from(byte).to_digit(16) else {
+        let Some(digit) = hex_value(byte) else {
             return Err(ScanErrorKind::InvalidEscape);
         };
-        self.hex = (self.hex << 4) | digit as u16;
+        self.hex = (self.hex << 4) | u16::from(digit);
         self.seen = self.seen.saturating_add(1);
         if self.seen < 4 {
             return Ok(());
         }
-        let unit = self.hex;
-        let high = (0xD800..=0xDBFF).contains(&unit);
-        if high && self.lead == 0 {
-            self.lead = unit;
-            self.state = State::LowBackslash;
-            return Ok(());
-        }
-        let pair = [self.lead, unit];
-        let units = if self.lead == 0 {
-            pair.get(1..)
-        } else {
-            pair.get(..)
+        let unit = u32::from(self.hex);
+        let c = match (self.lead, self.hex) {
+            (0, 0xD800..=0xDBFF) => {
+                self.lead = self.hex;
+                self.state = State::LowBackslash;
+                return Ok(());
+            }
+            (0, _) => char::from_u32(unit),
+            // Ten bits of each half count, from the first character that takes two on.
+            (lead, 0xDC00..=0xDFFF) => char::from_u32(
+                ((u32::from(lead) & 0x3ff) << 10 | unit & 0x3ff).wrapping_add(0x1_0000),
+            ),
+            _ => None,
         };
-        match char::decode_utf16(units.unwrap_or(&[]).iter().copied()).next() {
-            Some(Ok(c)) => sink.text(c.encode_utf8(&mut [0; 4]).as_bytes()),
-            _ => return Err(ScanErrorKind::LoneSurrogate),
-        }
+        let Some(c) = c else {
+            return Err(ScanErrorKind::LoneSurrogate);
+        };
+        sink.text(c.encode_utf8(&mut [0; 4]).as_bytes());
         self.state = State::Text;
         Ok(())
     }
@@ -177,10 +181,19 @@ fn unescaped(code: u8) -> Option<u8> {
     })
 }
 
+/// The value of a hexadecimal digit.
+fn hex_value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit.wrapping_sub(b'0')),
+        b'a'..=b'f' | b'A'..=b'F' => Some((digit | 0x20).wrapping_sub(b'a' - 10)),
+        _ => None,
+    }
+}
+
 /// What `\u` and these four digits stand for, unless that is half of a pair.
 fn unescaped_unit(digits: [u8; 4]) -> Option<char> {
     let value = digits.iter().try_fold(0, |value, &digit| {
-        Some((value << 4) | char::from(digit).to_digit(16)?)
+        Some((value << 4) | u32::from(hex_value(digit)?))
     })?;
     char::from_u32(value)
 }

@@ -1,12 +1,15 @@
 //! What the JSON scanner tells, passed on by where in the record it stands.
 
-use super::{DEEPEST, Fields, Hold};
+use super::{DEEPEST, Fields, Hold, Place, Stated};
 use crate::{
     json::scan::{Sink, ValueKind},
-    record::key::{Key, LONGEST_KEY, Member},
+    record::{
+        ids::IdForm,
+        key::{Key, LONGEST_KEY, Member},
+    },
 };
 
-impl Sink for Fields {
+impl<I: IdForm> Sink for Fields<I> {
     #[inline]
     fn key(&mut self, name: &[u8], depth: u16) {
         if let Some(slot) = self.path.get_mut(usize::from(depth)) {
@@ -33,7 +36,7 @@ impl Sink for Fields {
     }
 
     #[inline]
-    fn begin(&mut self, kind: ValueKind, depth: u16, at: u64) {
+    fn begin(&mut self, kind: ValueKind, depth: u16, at: usize) {
         let depth = usize::from(depth);
         if !self.says_nothing(kind, depth) {
             self.begin_value(kind, depth, at);
@@ -63,11 +66,11 @@ impl Sink for Fields {
             Hold::Summary => &mut self.record.summary_len,
             Hold::Nothing | Hold::Key | Hold::Value | Hold::Hash => return,
         };
-        *len = len.saturating_add(bytes as u64);
+        *len = len.wrapping_add(bytes as u64);
     }
 
     #[inline]
-    fn end(&mut self, kind: ValueKind, depth: u16, at: u64) {
+    fn end(&mut self, kind: ValueKind, depth: u16, at: usize) {
         self.hold = Hold::Nothing;
         self.ended_object = matches!(kind, ValueKind::Object);
         let depth = usize::from(depth);
@@ -78,11 +81,11 @@ impl Sink for Fields {
 
     fn outer_comma(&mut self, index: usize) {
         self.comma = Some(index);
-        self.comma_at = self.chunk_at.saturating_add(index as u64);
+        self.comma_at = self.chunk_at.wrapping_add(index);
     }
 }
 
-impl Fields {
+impl<I: IdForm> Fields<I> {
     /// A value inside a member, of a name that means nothing anywhere, and with no members of its own.
     #[inline]
     fn says_nothing(&self, kind: ValueKind, depth: usize) -> bool {
@@ -90,8 +93,8 @@ impl Fields {
         depth > 1 && !container && self.at(depth) == Key::Other
     }
 
-    fn begin_value(&mut self, kind: ValueKind, depth: usize, at: u64) {
-        if let Some(slot) = self.path.get_mut(depth.saturating_add(1)) {
+    fn begin_value(&mut self, kind: ValueKind, depth: usize, at: usize) {
+        if let Some(slot) = self.path.get_mut(depth.wrapping_add(1)) {
             *slot = match kind {
                 ValueKind::Array => Key::Element,
                 _ => Key::Other,
@@ -102,25 +105,38 @@ impl Fields {
         {
             *slot = at;
         }
-        match (depth, self.at(1)) {
-            (1, Key::Top(member)) => self.begin_top(member, kind, at),
-            (1, _) => {
-                self.stated = None;
-                if kind == ValueKind::String {
-                    self.hold(Hold::Value);
-                }
+        if depth == 1 {
+            self.stated = Stated::Nothing;
+            if kind == ValueKind::String {
+                self.hold(Hold::Value);
             }
-            (2..=DEEPEST, _) if self.in_message() => self.begin_in_message(depth, kind, at),
-            _ => {}
+            if let Key::Top(member) = self.at(1) {
+                self.begin_member(member, kind, at);
+            }
+        } else if self.at(1) == Key::Top(Member::Message) {
+            let place = self.place(depth);
+            if place != Place::Nowhere {
+                self.begin_at(place, kind, at);
+            }
         }
     }
 
-    fn end_value(&mut self, kind: ValueKind, depth: usize, at: u64) {
-        match (depth, self.at(1)) {
-            (1, Key::Top(member)) => self.end_top(member, kind, at),
-            (1, _) if kind == ValueKind::String => self.state(false, at),
-            (2..=DEEPEST, Key::Top(Member::Message)) => self.end_in_message(depth, kind, at),
-            (2 | 3, Key::Top(Member::Totals)) => self.end_in_totals(depth, kind),
+    fn end_value(&mut self, kind: ValueKind, depth: usize, at: usize) {
+        match self.at(1) {
+            Key::Top(member) if depth == 1 => self.end_member(member, kind, at),
+            _ if depth == 1 && kind == ValueKind::String => self.state(Stated::Unnamed, at),
+            Key::Top(Member::Message) => {
+                let place = self.place(depth);
+                if place != Place::Nowhere {
+                    self.end_at(place, kind, at);
+                }
+            }
+            Key::Top(Member::Totals) => {
+                let place = self.place(depth);
+                if place != Place::Nowhere {
+                    self.end_in_totals(place, kind);
+                }
+            }
             _ => {}
         }
     }

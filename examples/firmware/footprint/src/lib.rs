@@ -6,10 +6,10 @@ pub mod uses;
 
 pub use nor::{Nor, SIZE};
 
-use sessionlog_core::{Clock, Timestamp, flash::FlashLog, journal::Journal};
+use sessionlog_core::{Clock, Timestamp, flash::FlashLog, journal::Journal, record::IdHash};
 
-/// The journal as a device would have it: bounds as the defaults are.
-pub type Log = Journal<FlashLog<Nor>, Ticks, 16>;
+/// The journal as a device would have it: bounds as the defaults are, ids as hashes, the flash log in a place of its own.
+pub type Log = Journal<&'static mut FlashLog<Nor>, Ticks, 16, IdHash>;
 
 /// A clock that goes on by a second whenever it is looked at.
 pub struct Ticks(pub i64);

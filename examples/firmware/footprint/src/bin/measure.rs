@@ -9,12 +9,14 @@ use core::hint::black_box;
 use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use cortex_m_rt::entry;
 use semihosting::{println, process};
+use sessionlog_core::flash::FlashLog;
 use sessionlog_footprint::{
-    Log,
+    Log, Nor,
     uses::{self, Window},
 };
 
 static mut LOG: Option<Log> = None;
+static mut FLASH: Option<FlashLog<Nor>> = None;
 static mut WINDOW: Window = [0; 256];
 
 /// Bytes below the measuring function that are painted.
@@ -78,8 +80,11 @@ fn main() -> ! {
     };
 
     erase();
-    println!("ram journal {}", size_of::<Log>() - FRAME_BUFFERS);
-    let mut log = uses::mount();
+    let ram = size_of::<Log>() + size_of::<FlashLog<Nor>>();
+    println!("ram journal {}", ram - FRAME_BUFFERS);
+    // SAFETY: whatever used it is gone when it is lent anew.
+    let flash = || unsafe { &mut *core::ptr::addr_of_mut!(FLASH) };
+    let mut log = uses::mount(flash());
     let mut n = 0;
     let mut put = || {
         n += 1;
@@ -90,14 +95,20 @@ fn main() -> ! {
 
     println!(
         "stack mount {}",
-        stack(&mut || uses::mount().map(|log| {
+        stack(&mut || uses::mount(flash()).map(|log| {
             black_box(log);
         }))
     );
     erase();
-    println!("stack create {}", stack(&mut || uses::create(place)));
+    println!(
+        "stack create {}",
+        stack(&mut || uses::create(place, flash()))
+    );
     let log = place.as_mut().unwrap_or_else(|| process::exit(1));
-    println!("stack append {}", stack(&mut || many(&mut || uses::append(log))));
+    println!(
+        "stack append {}",
+        stack(&mut || many(&mut || uses::append(log)))
+    );
     report("append", &mut core.SYST, &mut || uses::append(log));
     println!("stack end_turn {}", stack(&mut || uses::end_turn(log)));
     println!(
@@ -108,9 +119,10 @@ fn main() -> ! {
         "stack reclaim {}",
         stack(&mut || uses::reclaim(log, window))
     );
+    *place = None;
     println!(
         "stack resume {}",
-        stack(&mut || uses::resume(place, window))
+        stack(&mut || uses::resume(place, flash(), window))
     );
     process::exit(0)
 }

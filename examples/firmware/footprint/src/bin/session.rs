@@ -4,12 +4,14 @@
 
 use core::hint::black_box;
 use cortex_m_rt::entry;
+use sessionlog_core::flash::FlashLog;
 use sessionlog_footprint::{
-    Log,
+    Log, Nor,
     uses::{self, Window},
 };
 
 static mut LOG: Option<Log> = None;
+static mut FLASH: Option<FlashLog<Nor>> = None;
 static mut WINDOW: Window = [0; 256];
 
 #[entry]
@@ -26,8 +28,10 @@ fn main() -> ! {
 }
 
 fn run(place: &mut Option<Log>, window: &mut Window) -> Option<()> {
-    if uses::resume(place, window).is_none() {
-        uses::create(place)?;
+    // SAFETY: the journal that used it is gone when it is lent anew.
+    let flash = || unsafe { &mut *core::ptr::addr_of_mut!(FLASH) };
+    if uses::resume(place, flash(), window).is_none() {
+        uses::create(place, flash())?;
     }
     let log = place.as_mut()?;
     uses::append(log)?;
