@@ -215,6 +215,7 @@ impl Utf8Pieces {
 }
 
 /// How many bytes at the end of `piece` begin a character that is longer.
+#[cfg(feature = "fast")]
 fn unfinished(piece: &[u8]) -> usize {
     let last = piece.iter().rev().zip(1..=3);
     let lead = last.take_while(|(byte, _)| **byte >= 0x80);
@@ -228,8 +229,8 @@ fn unfinished(piece: &[u8]) -> usize {
 }
 
 /// Checks that `text` is UTF-8; an error is the index of the first character that is not.
+#[cfg(feature = "fast")]
 fn valid(text: &[u8]) -> Result<(), usize> {
-    #[cfg(feature = "fast")]
     if simdutf8::basic::from_utf8(text).is_ok() {
         return Ok(());
     }

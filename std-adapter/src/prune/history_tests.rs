@@ -78,7 +78,7 @@ fn known(path: &Path) -> String {
         session.branch_usage(),
         session.context_tokens(),
     );
-    let tip = session.tip().cloned();
+    let tip = session.tip();
     let due = session.compaction_due();
     drop(session);
     let report = UsageReport::of(&SessionLog::open(path).unwrap(), PriceTable::builtin());

@@ -1,4 +1,4 @@
-//! Sessions that were damaged and repaired: opi reads them clean, to the same context and the same tip.
+//! Sessions that were damaged and repaired: opi reads them clean, to the same context and the same tip, once a leaf names it.
 
 use sessionlog_interop::*;
 use std::{fs, path::PathBuf};
@@ -35,7 +35,7 @@ fn opi_reads_what_was_repaired() {
     let path = session(dir.path());
     let spec = path.to_str().expect("UTF-8");
     let whole = fs::read(&path).expect("readable");
-    let mut repaired = 0;
+    let (mut repaired, mut marked) = (0, 0);
     // Each line is hit, at a place that moves through it from line to line; then cut, NUL, 0xFF, a byte more, one less.
     let starts: Vec<usize> = std::iter::once(0)
         .chain((1..whole.len()).filter(|at| whole[at - 1] == b'\n'))
@@ -53,13 +53,20 @@ fn opi_reads_what_was_repaired() {
             }
             for bytes in damaged {
                 fs::write(&path, &bytes).expect("writable");
-                let ran = run(dir.path(), &["repair", spec], "");
+                let ran = run(dir.path(), &["repair", "--json", spec], "");
                 if ran.status.code() == Some(1) {
                     // Nothing but a torn header is left: there is no session.
                     assert_eq!(n, 0, "{}", String::from_utf8_lossy(&ran.stderr));
                     continue;
                 }
                 let what = format!("byte {at}, line {}", n + 1);
+                // opi goes by leaves alone, and a repair adds none: it says that one is wanted.
+                let report: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+                if report["unmarked_tip"] == true {
+                    let (_, tip) = ours(&path);
+                    ok(dir.path(), &["leaf", spec, &tip.expect("a tip")], "");
+                    marked += 1;
+                }
                 let (view, tip) = ours(&path);
                 assert_eq!(view.status, "clean", "{what}");
                 let theirs = opi(&path);
@@ -69,6 +76,6 @@ fn opi_reads_what_was_repaired() {
             }
         }
     }
-    println!("{repaired} repaired files read by opi");
-    assert!(repaired > 100);
+    println!("{repaired} repaired files read by opi, {marked} of them after a leaf");
+    assert!(repaired > 100 && marked > 0);
 }
