@@ -216,7 +216,10 @@ impl Books {
         beginning: &mut Beginning<I>,
         read: &mut ReadBack<I>,
     ) -> Result<(), ReplayError<R::Error>> {
-        *self = Books::default();
+        // What else there is follows from the sums.
+        self.tip = Tip::Nothing;
+        (self.messages, self.message_tokens) = (0, 0);
+        (self.summary_tokens, self.reported) = (None, None);
         while let Some(item) = replay.next()? {
             let record = replay.record();
             context(Some((item, record)));

@@ -100,14 +100,14 @@ impl<I: IdForm> Fields<I> {
                 _ => Key::Other,
             };
         }
-        if kind == ValueKind::Object
+        if matches!(kind, ValueKind::Object)
             && let Some(slot) = self.objects.get_mut(depth.wrapping_sub(1))
         {
             *slot = at;
         }
         if depth == 1 {
             self.stated = Stated::Nothing;
-            if kind == ValueKind::String {
+            if matches!(kind, ValueKind::String) {
                 self.hold(Hold::Value);
             }
             if let Key::Top(member) = self.at(1) {
@@ -124,7 +124,7 @@ impl<I: IdForm> Fields<I> {
     fn end_value(&mut self, kind: ValueKind, depth: usize, at: usize) {
         match self.at(1) {
             Key::Top(member) if depth == 1 => self.end_member(member, kind, at),
-            _ if depth == 1 && kind == ValueKind::String => self.state(Stated::Unnamed, at),
+            _ if depth == 1 && matches!(kind, ValueKind::String) => self.state(Stated::Unnamed, at),
             Key::Top(Member::Message) => {
                 let place = self.place(depth);
                 if place != Place::Nowhere {
