@@ -86,9 +86,13 @@ impl<I: IdForm> Sink for Fields<I> {
 }
 
 impl<I: IdForm> Fields<I> {
-    /// A value inside a member, of a name that means nothing anywhere, and with no members of its own.
+    /// A value inside a member, of a name that means nothing anywhere, and with no members of its own. (A device finds
+    /// that out with what does.)
     #[inline]
     fn says_nothing(&self, kind: ValueKind, depth: usize) -> bool {
+        if !cfg!(feature = "fast") {
+            return false;
+        }
         let container = matches!(kind, ValueKind::Object | ValueKind::Array);
         depth > 1 && !container && self.at(depth) == Key::Other
     }
