@@ -144,7 +144,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
         };
         // Where no record was ever whole, the log begins anew where it began.
         (self.next, self.tail) = (newest.tail, newest.tail);
-        self.view.begin(newest.tail, newest.tail, 0);
+        self.view = View::whole(newest.tail, newest.tail, 0);
         // Of the blocks that do not count, the last may have been in the middle of being erased, and its header may read
         // as one again.
         self.stale = newest.seq.saturating_add(2);
@@ -188,7 +188,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
         if block.seq == newest || block.tail != newest_tail {
             self.stale = newest.saturating_add(1);
         }
-        self.view.begin(block.session, block.seq, len);
+        self.view = View::whole(block.session, block.seq, len);
         self.view.lose(self.tail, self.copy);
     }
 

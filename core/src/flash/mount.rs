@@ -35,7 +35,8 @@ impl<F: ReadNorFlash> Device<F> {
         let blocks = self.geometry.blocks();
         let mut place = 0;
         loop {
-            if let Slot::Valid(mut some) = self.slot(place)? {
+            if self.slot(place)? == Slot::Valid {
+                let mut some = self.head;
                 let lap_end = some.seq.saturating_add(blocks);
                 self.last_before(&mut some, lap_end, u64::MAX)?;
                 return Ok(Some(some));
@@ -69,11 +70,9 @@ impl<F: ReadNorFlash> Device<F> {
         while seq > low {
             seq = seq.wrapping_sub(1);
             let block = match known {
-                Some(known) if known.seq == seq => Some(*known),
-                _ => self.header(seq)?,
-            };
-            let Some(block) = block else {
-                continue;
+                Some(known) if known.seq == seq => *known,
+                _ if self.header(seq)? => self.head,
+                _ => continue,
             };
             if session.is_some_and(|session| session != block.session) {
                 limit = u64::MAX;
@@ -104,11 +103,9 @@ impl<F: ReadNorFlash> Device<F> {
     fn scan(&mut self, header: &BlockHeader, limit: u64, until: u32) -> Result<Scan, F::Error> {
         let mut scan = Scan { end: 0, last: None };
         let mut walk = self.walk(Content::Stream, header.seq, header.start());
-        while let Some(payload) = self.next(&mut walk)? {
+        while self.next(&mut walk)? && walk.frame.pos < until {
             let frame = walk.frame;
-            if frame.pos >= until {
-                break;
-            }
+            let payload = self.payload(&walk, frame.offset);
             let counts = limit.saturating_sub(frame.offset).min(payload.len() as u64);
             let payload = payload.get(..counts as usize).unwrap_or(&[]);
             if let Some(index) = find_last(b'\n', payload) {
@@ -119,16 +116,17 @@ impl<F: ReadNorFlash> Device<F> {
         Ok(scan)
     }
 
-    /// Length of the header copy that block `seq` begins with; `None` when it is not whole.
-    pub(super) fn copy_len(&mut self, seq: u32) -> Result<Option<u64>, F::Error> {
+    /// Length of the header copy that block `seq` begins with; 0 when it is not whole.
+    pub(super) fn copy_len(&mut self, seq: u32) -> Result<u32, F::Error> {
         let mut walk = self.walk(Content::Copy, seq, 0);
         let mut end = 0;
-        while self.next(&mut walk)?.is_some() && walk.frame.offset == end {
+        while self.next(&mut walk)? && walk.frame.offset == end {
             end = walk.frame.end();
             if walk.frame.header.last() {
-                return Ok(Some(end));
+                // It fits a block.
+                return Ok(end as u32);
             }
         }
-        Ok(None)
+        Ok(0)
     }
 }
