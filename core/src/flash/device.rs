@@ -92,18 +92,20 @@ impl Walk {
     }
 }
 
+// What is small first, as in a log.
+#[repr(C)]
 pub(super) struct Device<F> {
-    pub(super) flash: F,
     pub(super) geometry: Geometry,
-    /// The window: what was read last, as much as a frame or a block header may need.
-    bytes: Buffer,
-    /// The flash's address of the first byte that it holds, and how many it holds.
+    /// The flash's address of the first byte in the window, and how many it holds.
     at: u32,
     held: u32,
     /// The block header that was read last.
     pub(super) head: BlockHeader,
     /// For the views of streams.
     pub(super) present: Present,
+    pub(super) flash: F,
+    /// The window: what was read last, as much as a frame or a block header may need.
+    bytes: Buffer,
 }
 
 impl<F: ReadNorFlash> Device<F> {
@@ -174,20 +176,20 @@ impl<F: ReadNorFlash> Device<F> {
         Ok(self.slot(seq)? == Slot::Valid && self.head.seq == seq)
     }
 
-    /// The last block from `low` to before `end` that begins at offset `at` or before it, where `low` does and none
-    /// does after the first that does not. Headers that cannot be read are passed over for the next one that can: up to
-    /// [`PASSED`] bad ones, or one that looks erased, since erased blocks are what the search meets in a new region. The
-    /// header is the one that the search has seen: a weak one might read differently a second time.
-    pub(super) fn last_before(
-        &mut self,
-        low: &mut BlockHeader,
-        mut end: u32,
-        at: u64,
-    ) -> Result<(), F::Error> {
+    /// From the block whose header was read last to before `end`: the last block that begins at offset `at` or before
+    /// it, where that one does and none does after the first that does not. Its header is then the one that was read
+    /// last: a weak one might read differently a second time.
+    ///
+    /// Headers that cannot be read are passed over for the next one that can: up to [`PASSED`] bad ones, or one that
+    /// looks erased, since erased blocks are what the search meets in a new region.
+    #[inline(never)]
+    pub(super) fn last_before(&mut self, mut end: u32, at: u64) -> Result<(), F::Error> {
+        let mut low = self.head;
         loop {
             // Sequence numbers below a block's own never lie above it, so nothing wraps here.
             let middle = low.seq.wrapping_add(end.saturating_sub(low.seq) / 2);
             if middle == low.seq {
+                self.head = low;
                 return Ok(());
             }
             let mut probe = middle;
@@ -205,7 +207,7 @@ impl<F: ReadNorFlash> Device<F> {
                 probe = probe.wrapping_add(1);
             };
             match found {
-                true => *low = self.head,
+                true => low = self.head,
                 false => end = middle,
             }
         }

@@ -84,9 +84,10 @@ impl<F: ReadNorFlash> Sessions<'_, F> {
                 }
             }
             let end = log.device.find_end(newest, log.tail, None, limit, None)?;
-            let Some(End { block, len, .. }) = end else {
+            let Some(End { len, .. }) = end else {
                 break;
             };
+            let block = log.device.head;
             let low = block.session.max(log.tail);
             self.before = low;
             if len > 0 {

@@ -9,7 +9,7 @@
 
 use super::{
     device::{Device, Frame, Walk},
-    layout::{BlockHeader, Content},
+    layout::Content,
 };
 use crate::bytes::{copy, fill, find};
 use embedded_storage::nor_flash::ReadNorFlash;
@@ -240,12 +240,11 @@ impl View {
         let mut seq = match known {
             Some(seq) => seq,
             None => {
-                let Some(mut low) = self.low_header(device)? else {
+                if !self.find_low(device)? {
                     return Ok(false);
-                };
-                let end = self.last.saturating_add(1);
-                device.last_before(&mut low, end, at)?;
-                low.seq
+                }
+                device.last_before(self.last.saturating_add(1), at)?;
+                device.head.seq
             }
         };
         loop {
@@ -261,17 +260,14 @@ impl View {
         }
     }
 
-    /// The session's first block that can be read.
-    fn low_header<F: ReadNorFlash>(
-        &self,
-        device: &mut Device<F>,
-    ) -> Result<Option<BlockHeader>, F::Error> {
+    /// Reads the header of the session's first block that can be read.
+    fn find_low<F: ReadNorFlash>(&self, device: &mut Device<F>) -> Result<bool, F::Error> {
         for seq in self.low..self.last.saturating_add(1) {
             if self.start_of(device, seq)?.is_some() {
-                return Ok(Some(device.head));
+                return Ok(true);
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// Where one of the session's blocks begins, if it can be read.
