@@ -21,13 +21,14 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
     count
 }
 
-/// Makes them zeros.
+/// Makes them all one, and gives their number.
 #[cfg(feature = "flash")]
 #[inline(never)]
-pub(crate) fn clear(bytes: &mut [u8]) {
-    for byte in bytes {
-        *byte = 0;
+pub(crate) fn fill(bytes: &mut [u8], with: u8) -> usize {
+    for byte in &mut *bytes {
+        *byte = with;
     }
+    bytes.len()
 }
 
 /// Index of the first such byte.
