@@ -285,7 +285,7 @@ fn by_reverse(
         bridges: notes.bridges,
         missing_parents: notes.missing_parents,
         branch_usage: counts(&tally.branch),
-        spent: counts(&tally.spent()),
+        spent: counts(tally.spent()),
         watermark: tally.watermark(),
         next_seq: tally.sequence().peek(),
     })

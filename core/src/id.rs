@@ -22,20 +22,28 @@ pub const FOREIGN_NUMBER_FLOOR: u64 = 1 << 63;
 pub struct EntryId(String<MAX_ID_LEN>);
 
 impl EntryId {
+    /// The empty id. With [`set_own`](Self::set_own) a device makes ids where they stay: one is 132 bytes to be copied.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self(String::new())
+    }
+
     /// The id that a session gives to its own entry number `n`, e.g. `msg-7`.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     pub fn own(kind: IdKind, n: u64) -> Self {
-        let mut id = Self(String::new());
-        id.name(kind, n);
+        let mut id = Self::empty();
+        id.set_own(kind, n);
         id
     }
 
-    /// Adds a name to nothing. Without `core::fmt`, which firmware may not link.
+    /// Makes this the id that [`own`](Self::own) gives.
     #[inline(never)]
-    fn name(&mut self, kind: IdKind, n: u64) {
+    pub fn set_own(&mut self, kind: IdKind, n: u64) {
+        // Without `core::fmt`, which firmware may not link.
         let mut number = Vec::new();
         digits(n, &mut number);
+        self.0.clear();
         for text in [kind.prefix().as_bytes(), &number] {
             for byte in text {
                 // A prefix and 20 digits always fit.

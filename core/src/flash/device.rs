@@ -3,8 +3,9 @@
 use super::{
     Geometry, GeometryError,
     layout::{BlockHeader, Content, FRAME_HEADER, FrameHeader, HEADER, MAX_FRAME, is_erased},
+    view::Present,
 };
-use crate::bytes::clear;
+use crate::bytes::fill;
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 use heapless::Vec;
 
@@ -14,8 +15,8 @@ const PASSED: u32 = 8;
 /// What stands in a block's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
-    /// A header, of a block that lies where its sequence number says.
-    Valid(BlockHeader),
+    /// A header, of a block that lies where its sequence number says: [`Device::head`] tells it.
+    Valid,
     /// Nothing: the block is erased, or looks so.
     Erased,
     /// Anything else.
@@ -91,14 +92,20 @@ impl Walk {
     }
 }
 
+// What is small first, as in a log.
+#[repr(C)]
 pub(super) struct Device<F> {
-    pub(super) flash: F,
     pub(super) geometry: Geometry,
-    /// The window: what was read last, as much as a frame or a block header may need.
-    bytes: Buffer,
-    /// The flash's address of the first byte that it holds, and how many it holds.
+    /// The flash's address of the first byte in the window, and how many it holds.
     at: u32,
     held: u32,
+    /// The block header that was read last.
+    pub(super) head: BlockHeader,
+    /// For the views of streams.
+    pub(super) present: Present,
+    pub(super) flash: F,
+    /// The window: what was read last, as much as a frame or a block header may need.
+    bytes: Buffer,
 }
 
 impl<F: ReadNorFlash> Device<F> {
@@ -123,6 +130,8 @@ impl<F: ReadNorFlash> Device<F> {
             bytes: Buffer::new(),
             at: 0,
             held: 0,
+            head: BlockHeader::none(),
+            present: Present::none(),
         }
     }
 
@@ -151,56 +160,55 @@ impl<F: ReadNorFlash> Device<F> {
     pub(super) fn slot(&mut self, seq: u32) -> Result<Slot, F::Error> {
         let address = self.geometry.address(seq);
         self.fetch(address, self.geometry.header_len())?;
-        let bytes = self.window(address);
-        Ok(match BlockHeader::decode(bytes, &self.geometry) {
-            Some(header) if self.geometry.address(header.seq) == address => Slot::Valid(header),
-            None if is_erased(bytes) => Slot::Erased,
-            _ => Slot::Bad,
+        let bytes = self.bytes.get(..self.held as usize).unwrap_or(&[]);
+        let valid = self.head.read(bytes, &self.geometry)
+            && self.geometry.address(self.head.seq) == address;
+        Ok(match valid {
+            true => Slot::Valid,
+            false if is_erased(bytes) => Slot::Erased,
+            false => Slot::Bad,
         })
     }
 
-    /// The header of block `seq`, if it can be read.
-    pub(super) fn header(&mut self, seq: u32) -> Result<Option<BlockHeader>, F::Error> {
-        Ok(match self.slot(seq)? {
-            Slot::Valid(header) if header.seq == seq => Some(header),
-            _ => None,
-        })
+    /// Whether the header of block `seq` can be read: [`Device::head`] tells it.
+    #[inline(never)]
+    pub(super) fn header(&mut self, seq: u32) -> Result<bool, F::Error> {
+        Ok(self.slot(seq)? == Slot::Valid && self.head.seq == seq)
     }
 
-    /// The last block from `low` to before `end` that begins at offset `at` or before it, where `low` does and none
-    /// does after the first that does not. Headers that cannot be read are passed over for the next one that can: up to
-    /// [`PASSED`] bad ones, or one that looks erased, since erased blocks are what the search meets in a new region. The
-    /// header is the one that the search has seen: a weak one might read differently a second time.
-    pub(super) fn last_before(
-        &mut self,
-        low: &mut BlockHeader,
-        mut end: u32,
-        at: u64,
-    ) -> Result<(), F::Error> {
+    /// From the block whose header was read last to before `end`: the last block that begins at offset `at` or before
+    /// it, where that one does and none does after the first that does not. Its header is then the one that was read
+    /// last: a weak one might read differently a second time.
+    ///
+    /// Headers that cannot be read are passed over for the next one that can: up to [`PASSED`] bad ones, or one that
+    /// looks erased, since erased blocks are what the search meets in a new region.
+    #[inline(never)]
+    pub(super) fn last_before(&mut self, mut end: u32, at: u64) -> Result<(), F::Error> {
+        let mut low = self.head;
         loop {
             // Sequence numbers below a block's own never lie above it, so nothing wraps here.
             let middle = low.seq.wrapping_add(end.saturating_sub(low.seq) / 2);
             if middle == low.seq {
+                self.head = low;
                 return Ok(());
             }
             let mut probe = middle;
             let mut patience = None;
             let found = loop {
-                let slot = self.slot(probe)?;
-                let most = match slot {
-                    Slot::Valid(header) => break Some(header),
+                let most = match self.slot(probe)? {
+                    Slot::Valid => break self.head.seq == probe && self.head.start() <= at,
                     Slot::Bad => PASSED,
                     Slot::Erased => 1,
                 };
                 let last = *patience.get_or_insert(middle.wrapping_add(most));
                 if probe >= last || probe.wrapping_add(1) >= end {
-                    break None;
+                    break false;
                 }
                 probe = probe.wrapping_add(1);
             };
             match found {
-                Some(header) if header.seq == probe && header.start() <= at => *low = header,
-                _ => end = middle,
+                true => low = self.head,
+                false => end = middle,
             }
         }
     }
@@ -210,10 +218,10 @@ impl<F: ReadNorFlash> Device<F> {
         Walk::new(content, seq, self.geometry.header_len(), offset)
     }
 
-    /// The payload of the next whole frame of the walk's kind; the walk then tells the frame. What is no frame is passed
-    /// over, unit by unit, since its length is not to be trusted.
+    /// Goes on to the next whole frame of the walk's kind: the walk tells it, [`Device::payload`] gives what it holds. What
+    /// is no frame is passed over, unit by unit, since its length is not to be trusted.
     #[inline(never)]
-    pub(super) fn next(&mut self, walk: &mut Walk) -> Result<Option<&[u8]>, F::Error> {
+    pub(super) fn next(&mut self, walk: &mut Walk) -> Result<bool, F::Error> {
         let mut lost = false;
         while self.geometry.payload_room(walk.pos) > 0 {
             let pos = walk.pos;
@@ -235,11 +243,28 @@ impl<F: ReadNorFlash> Device<F> {
                     header,
                 };
                 walk.offset = walk.frame.end();
-                let payload = self.window(address.wrapping_add(FRAME_HEADER));
-                return Ok(payload.get(..header.len() as usize));
+                return Ok(true);
             }
         }
-        Ok(None)
+        Ok(false)
+    }
+
+    /// The payload of the frame that a walk has just met, from offset `at` on.
+    #[inline(never)]
+    pub(super) fn payload(&self, walk: &Walk, at: u64) -> &[u8] {
+        let skip = at.wrapping_sub(walk.frame.offset);
+        let len = walk.frame.header.len();
+        if skip >= len.into() {
+            return &[];
+        }
+        // Less than a frame's length.
+        let skip = skip as u32;
+        let pos = walk.frame.pos.wrapping_add(FRAME_HEADER);
+        let address = self.geometry.address(walk.seq).wrapping_add(pos);
+        let payload = self.window(address.wrapping_add(skip));
+        payload
+            .get(..len.wrapping_sub(skip) as usize)
+            .unwrap_or(&[])
     }
 
     /// Reads a frame once more, from the flash; `false` when it is no longer what it was.
@@ -281,6 +306,7 @@ impl<F: NorFlash> Device<F> {
     /// Erases the block's place.
     pub(super) fn erase(&mut self, seq: u32) -> Result<(), F::Error> {
         self.held = 0;
+        self.present.forget();
         let from = self.geometry.address(seq);
         let to = from.wrapping_add(self.geometry.block_size());
         self.flash.erase(from, to)
@@ -289,6 +315,7 @@ impl<F: NorFlash> Device<F> {
     /// Programs `bytes`, a whole number of units, at `pos` of block `seq`.
     pub(super) fn program(&mut self, seq: u32, pos: u32, bytes: &[u8]) -> Result<(), F::Error> {
         self.held = 0;
+        self.present.forget();
         let address = self.geometry.address(seq).wrapping_add(pos);
         self.flash.write(address, bytes)
     }
@@ -301,7 +328,7 @@ impl<F: NorFlash> Device<F> {
         let bytes = self.bytes.bytes().get_mut(..len).unwrap_or(&mut []);
         if let Some((place, padding)) = bytes.split_first_chunk_mut::<HEADER>() {
             header.encode(&self.geometry, place);
-            clear(padding);
+            fill(padding, 0);
         }
         self.flash.write(self.geometry.address(header.seq), bytes)
     }

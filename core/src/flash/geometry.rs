@@ -1,6 +1,9 @@
 //! Where a log lies and how it is divided.
 
-use core::ops::Range;
+use core::{
+    num::{NonZeroU16, NonZeroU32},
+    ops::Range,
+};
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 
 use super::layout::{BlockHeader, FRAME_HEADER, HEADER, MAX_FRAME};
@@ -21,8 +24,8 @@ pub const MIN_BLOCKS: u32 = 4;
 pub struct Geometry {
     start: u32,
     block: u32,
-    blocks: u16,
-    unit: u16,
+    blocks: NonZeroU16,
+    unit: NonZeroU16,
     /// A block header's size, padding included.
     header: u16,
     /// The longest frame, padding included.
@@ -96,9 +99,10 @@ impl Geometry {
             return Err(GeometryError::Range);
         }
         let blocks = len.checked_div(block).unwrap_or(0);
-        if !(MIN_BLOCKS..u32::from(u16::MAX)).contains(&blocks) {
-            return Err(GeometryError::Blocks);
-        }
+        let fits = (MIN_BLOCKS..u32::from(u16::MAX)).contains(&blocks);
+        // No more than 16 bits then.
+        let blocks = NonZeroU16::new(blocks as u16).filter(|_| fits);
+        let blocks = blocks.ok_or(GeometryError::Blocks)?;
         let header = (HEADER as u16)
             .checked_next_multiple_of(unit)
             .unwrap_or(unit);
@@ -107,9 +111,8 @@ impl Geometry {
         Ok(Geometry {
             start: range.start,
             block,
-            // Each of these is at most 65,534.
-            blocks: blocks as u16,
-            unit,
+            blocks,
+            unit: NonZeroU16::new(unit).ok_or(GeometryError::Unit)?,
             header,
             frame,
             line: longest_line(block, header.into(), frame.into()),
@@ -156,12 +159,12 @@ impl Geometry {
 
     /// The number of blocks.
     pub fn blocks(&self) -> u32 {
-        u32::from(self.blocks)
+        u32::from(self.blocks.get())
     }
 
     /// What everything is aligned to, in bytes.
     pub fn unit(&self) -> u32 {
-        u32::from(self.unit)
+        u32::from(self.unit.get())
     }
 
     /// The address after the region.
@@ -178,7 +181,7 @@ impl Geometry {
 
     /// Where the block with this sequence number lies.
     pub(super) fn address(&self, seq: u32) -> u32 {
-        let index = seq.checked_rem(self.blocks()).unwrap_or(0);
+        let index = seq % NonZeroU32::from(self.blocks);
         // Within the region.
         self.start.wrapping_add(index.wrapping_mul(self.block))
     }
@@ -195,8 +198,7 @@ impl Geometry {
 
     /// The size up to the next border of a unit.
     pub(super) fn padded(&self, len: u32) -> u32 {
-        let over = len.checked_rem(self.unit()).unwrap_or(0);
-        match over {
+        match len % NonZeroU32::from(self.unit) {
             0 => len,
             over => len.wrapping_add(self.unit()).wrapping_sub(over),
         }

@@ -1,7 +1,7 @@
 //! What stands in a block: its header and its frames. `docs/flash.md` has the rules, cited as L1 and so on.
 
 use super::Geometry;
-use crate::{bytes::clear, crc::Crc32};
+use crate::{bytes::fill, crc::Crc32};
 
 /// A block header's size in bytes, without padding (L2).
 pub(super) const HEADER: usize = 28;
@@ -29,13 +29,13 @@ const LAST: u16 = 0x8000;
 /// What a block says of itself (L2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BlockHeader {
+    /// Where in the session's stream the block begins; in a session's first block, where the stream of the session
+    /// before it ends.
+    pub(super) offset: u64,
     /// Counts the blocks as they are opened; its place in the ring is the remainder by the number of blocks.
     pub(super) seq: u32,
     /// Sequence number of the session's first block.
     pub(super) session: u32,
-    /// Where in the session's stream the block begins; in a session's first block, where the stream of the session
-    /// before it ends.
-    pub(super) offset: u64,
     /// The oldest block that is not free.
     pub(super) tail: u32,
     /// The block has moved the tail: what stands before it is whole, and cannot be gone back upon.
@@ -73,38 +73,55 @@ impl BlockHeader {
         }
     }
 
+    /// What a log begins with.
+    #[inline(always)]
+    pub(super) fn none() -> Self {
+        // As for the log's zeros.
+        let none = core::hint::black_box(0_u32);
+        BlockHeader {
+            offset: none.into(),
+            seq: none,
+            session: none,
+            tail: none,
+            copy: None,
+            moved: false,
+        }
+    }
+
     /// Reads a header that was written with this geometry.
     pub(super) fn decode(bytes: &[u8], geometry: &Geometry) -> Option<Self> {
-        let bytes = bytes.first_chunk::<HEADER>()?;
+        let mut header = Self::none();
+        header.read(bytes, geometry).then_some(header)
+    }
+
+    /// As [`decode`](Self::decode), in its place; `false` when there is none, and then nothing is to be trusted.
+    pub(super) fn read(&mut self, bytes: &[u8], geometry: &Geometry) -> bool {
+        let Some(bytes) = bytes.first_chunk::<HEADER>() else {
+            return false;
+        };
         let mut take = Take(bytes);
         let magic = take.array();
         let [version] = take.array();
         let of = take.array();
         let seq = u32::from_le_bytes(take.array());
-        let session = u32::from_le_bytes(take.array());
-        let offset = u32::from_le_bytes(take.array());
+        self.seq = seq;
+        self.session = u32::from_le_bytes(take.array());
+        let low = u32::from_le_bytes(take.array());
         let high = u16::from_le_bytes(take.array());
+        self.offset = u64::from(low) | u64::from(high) << 32;
         let tail = u16::from_le_bytes(take.array());
         let copy = u16::from_le_bytes(take.array());
         let crc = u32::from_le_bytes(take.array());
-        if u16::from_le_bytes(magic) != u16::from_le_bytes(MAGIC)
-            || version & !MOVED != VERSION
-            || u32::from_le_bytes(word(of)) != u32::from_le_bytes(word(geometry_bytes(geometry)))
-            || crc != header_crc(bytes, geometry)
-        {
-            return None;
-        }
-        Some(BlockHeader {
-            seq,
-            session,
-            offset: u64::from(offset) | u64::from(high) << 32,
-            tail: seq.checked_sub(u32::from(tail))?,
-            moved: version & MOVED != 0,
-            copy: match copy {
-                NO_COPY => None,
-                back => Some(seq.checked_sub(u32::from(back))?),
-            },
-        })
+        self.tail = seq.wrapping_sub(tail.into());
+        self.copy = (copy != NO_COPY).then(|| seq.wrapping_sub(copy.into()));
+        self.moved = version & MOVED != 0;
+        u16::from_le_bytes(magic) == u16::from_le_bytes(MAGIC)
+            && version & !MOVED == VERSION
+            && u32::from_le_bytes(word(of)) == u32::from_le_bytes(word(geometry_bytes(geometry)))
+            // Neither lies before the first block that there ever was.
+            && self.tail <= seq
+            && self.copy.is_none_or(|copy| copy <= seq)
+            && crc == header_crc(bytes, geometry)
     }
 
     /// The size of a block and the unit that what may be a header speaks of.
@@ -207,7 +224,7 @@ impl FrameHeader {
         let end = len.saturating_add(FRAME_HEADER as usize);
         let total = geometry.padded(end as u32) as usize;
         let bytes = buf.get_mut(..total).unwrap_or(&mut []);
-        clear(bytes.get_mut(end..).unwrap_or(&mut []));
+        fill(bytes.get_mut(end..).unwrap_or(&mut []), 0);
         let start = self.start();
         let payload = bytes.get(FRAME_HEADER as usize..end).unwrap_or(&[]);
         let crc = frame_crc(self.content, start, payload, seq, pos);

@@ -37,27 +37,11 @@ pub struct Options {
 
 /// A log in a region of flash. It reads and writes the newest session; older ones are read through
 /// [`FlashLog::session`].
+// In this order, what is small first: a processor of 32 bits has shorter instructions for what lies near.
+#[repr(C)]
 pub struct FlashLog<F: ErrorType> {
-    pub(super) device: Device<F>,
-    pub(super) options: Options,
-    /// What is to be programmed: a frame, with room for its header.
-    pub(super) frame: Buffer,
-    /// Bytes of payload in it.
+    /// Bytes of payload in the frame to be programmed.
     pub(super) fill: usize,
-    /// The bytes to be programmed begin with a record's first byte.
-    pub(super) starts: bool,
-    /// The newest session has no block yet.
-    pub(super) new_session: bool,
-    /// Its first line has not ended.
-    pub(super) in_header: bool,
-    /// What has been programmed of the newest session.
-    pub(super) view: View,
-    /// Length of the session before it, until it has a block.
-    pub(super) ended: u64,
-    /// Length of the newest session as it was last made durable, if a record ended there.
-    pub(super) durable: u64,
-    /// Where reading goes on.
-    pub(super) position: u64,
     /// The next block to be opened.
     pub(super) next: u32,
     /// Where the next frame goes in the block before it; the block's size when it is closed.
@@ -65,12 +49,30 @@ pub struct FlashLog<F: ErrorType> {
     /// The oldest block that is not free, and what it is to be when the tail is moved next.
     pub(super) tail: u32,
     pub(super) wish: u32,
-    /// The block with the copy of the header of the session at the tail, if that is needed.
-    pub(super) copy: Option<u32>,
     /// Blocks behind the next one, up to before this one, hold what does not count any more.
     pub(super) stale: u32,
+    /// The block with the copy of the header of the session at the tail, if that is needed.
+    pub(super) copy: Option<u32>,
     /// How the tail is moved, once anything is to be given up.
     pub(super) mover: Option<fn() -> Mover<F>>,
+    /// The bytes to be programmed begin with a record's first byte.
+    pub(super) starts: bool,
+    /// The newest session has no block yet.
+    pub(super) new_session: bool,
+    /// Its first line has not ended.
+    pub(super) in_header: bool,
+    pub(super) options: Options,
+    /// What has been programmed of the newest session.
+    pub(super) view: View,
+    /// Length of the newest session as it was last made durable, if a record ended there.
+    pub(super) durable: u64,
+    /// Length of the session before it, until it has a block.
+    pub(super) ended: u64,
+    /// Where reading goes on.
+    pub(super) position: u64,
+    pub(super) device: Device<F>,
+    /// What is to be programmed: a frame, with room for its header.
+    pub(super) frame: Buffer,
 }
 
 impl<F: ReadNorFlash> FlashLog<F> {
@@ -139,56 +141,59 @@ impl<F: ReadNorFlash> FlashLog<F> {
     /// Reads where the log ends.
     #[inline(never)]
     fn find(&mut self) -> Result<(), F::Error> {
-        let Some(newest) = self.device.newest()? else {
+        if !self.device.newest()? {
             return Ok(());
-        };
+        }
+        let newest = self.device.head;
         // Where no record was ever whole, the log begins anew where it began.
         (self.next, self.tail) = (newest.tail, newest.tail);
-        self.view.begin(newest.tail, newest.tail, 0);
+        self.view = View::whole(newest.tail, newest.tail, 0);
         // Of the blocks that do not count, the last may have been in the middle of being erased, and its header may read
         // as one again.
         self.stale = newest.seq.saturating_add(2);
         let low = self.stale.saturating_sub(self.device.geometry.blocks());
         let mut weak = None;
         loop {
+            let known = Some(&newest);
             let end = self
                 .device
-                .find_end(newest.seq, low, Some(&newest), u64::MAX, weak)?;
+                .find_end(newest.seq, low, known, u64::MAX, weak)?;
             let Some(end) = end else {
                 return Ok(());
             };
             // The program of the last frame may have been cut short: its bytes stay in RAM until they are programmed
             // anew. If they read differently now, they were never acknowledged.
+            let seq = self.device.head.seq;
             let mut same = true;
             for _ in 0..LOOKS {
-                same &= self.device.again(end.block.seq, &end.newest)?;
+                same &= self.device.again(seq, &end.newest)?;
             }
             if same {
                 copy(self.frame.bytes(), self.device.read_again());
-                self.go_on(&end, newest.seq, newest.tail);
+                self.go_on(&end);
+                if seq == newest.seq || self.tail != newest.tail {
+                    self.stale = newest.seq.saturating_add(1);
+                }
                 return Ok(());
             }
-            weak = Some((end.block.seq, end.newest.pos));
+            weak = Some((seq, end.newest.pos));
         }
     }
 
     /// Goes on where a session ends.
-    fn go_on(&mut self, end: &End, newest: u32, newest_tail: u32) {
-        let (block, mut len) = (&end.block, end.len);
+    fn go_on(&mut self, end: &End) {
+        let (block, mut len) = (&self.device.head, end.len);
         self.durable = len;
         self.in_header = len == 0;
         if end.newest.offset < len {
-            self.fill = len.saturating_sub(end.newest.offset) as usize;
+            self.fill = len.wrapping_sub(end.newest.offset) as usize;
             self.starts = end.newest.header.first();
             len = end.newest.offset;
         }
         self.next = block.seq.saturating_add(1);
         (self.tail, self.copy) = (block.tail, block.copy);
         self.new_session = false;
-        if block.seq == newest || block.tail != newest_tail {
-            self.stale = newest.saturating_add(1);
-        }
-        self.view.begin(block.session, block.seq, len);
+        self.view = View::whole(block.session, block.seq, len);
         self.view.lose(self.tail, self.copy);
     }
 

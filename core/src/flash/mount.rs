@@ -7,47 +7,37 @@ use super::{
 use crate::bytes::find_last;
 use embedded_storage::nor_flash::ReadNorFlash;
 
-/// Where a session ends.
+/// Where a session ends. [`Device::head`] is the header of the block in which it does.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct End {
-    /// The header of the block in which the stream ends.
-    pub(super) block: BlockHeader,
     /// Length of the stream: after the last whole record.
     pub(super) len: u64,
     /// The last frame of that block: it may be weak.
     pub(super) newest: Frame,
 }
 
-/// What a block's frames tell of where a session ends.
-struct Scan {
-    /// After the block's last record end; 0 when none ends there.
-    end: u64,
-    last: Option<Frame>,
-}
-
 impl<F: ReadNorFlash> Device<F> {
-    /// The block with the highest sequence number, as far as headers can be read.
+    /// The block with the highest sequence number, as far as headers can be read: [`Device::head`] is its header.
+    /// `false` when there is none.
     ///
     /// Blocks are opened one after the other around the ring, and a block's sequence number tells its place. So from
     /// any block on, numbers rise by one as far as the newest block; behind it lie older ones or erased ones. The first
     /// place may be just being opened, then the last place holds the newest block.
-    pub(super) fn newest(&mut self) -> Result<Option<BlockHeader>, F::Error> {
+    pub(super) fn newest(&mut self) -> Result<bool, F::Error> {
         let blocks = self.geometry.blocks();
         let mut place = 0;
-        loop {
-            if let Slot::Valid(mut some) = self.slot(place)? {
-                let lap_end = some.seq.saturating_add(blocks);
-                self.last_before(&mut some, lap_end, u64::MAX)?;
-                return Ok(Some(some));
-            }
+        while self.slot(place)? != Slot::Valid {
             if place == 0 {
                 place = blocks;
             }
             place = place.wrapping_sub(1);
             if place == 0 {
-                return Ok(None);
+                return Ok(false);
             }
         }
+        let lap_end = self.head.seq.saturating_add(blocks);
+        self.last_before(lap_end, u64::MAX)?;
+        Ok(true)
     }
 
     /// Finds the end of the newest session that ends in block `newest` or before it, but not before block `low`.
@@ -68,67 +58,63 @@ impl<F: ReadNorFlash> Device<F> {
         let mut seq = newest.wrapping_add(1);
         while seq > low {
             seq = seq.wrapping_sub(1);
-            let block = match known {
-                Some(known) if known.seq == seq => Some(*known),
-                _ => self.header(seq)?,
-            };
-            let Some(block) = block else {
-                continue;
-            };
-            if session.is_some_and(|session| session != block.session) {
+            match known {
+                Some(known) if known.seq == seq => self.head = *known,
+                _ if self.header(seq)? => {}
+                _ => continue,
+            }
+            let of = self.head.session;
+            if session.is_some_and(|session| session != of) {
                 limit = u64::MAX;
             }
-            session = Some(block.session);
+            session = Some(of);
             let until = until.filter(|(of, _)| *of == seq);
             let until = until.map_or(u32::MAX, |(_, pos)| pos);
-            let scan = self.scan(&block, limit, until)?;
-            if let Some(newest) = scan.last {
-                let len = match scan.end {
-                    // No record ends there.
-                    0 if block.moved => Some(block.start()),
-                    0 => None,
-                    end => Some(end),
-                };
-                if let Some(len) = len {
-                    return Ok(Some(End { block, len, newest }));
-                }
+            if let Some(end) = self.scan(limit, until)? {
+                return Ok(Some(end));
             }
-            if block.session == seq && limit != u64::MAX {
+            if of == seq && limit != u64::MAX {
                 // It says where the session before it ends; but not to a mount, for which it does not count.
-                (session, limit) = (None, block.offset);
+                (session, limit) = (None, self.head.offset);
             }
         }
         Ok(None)
     }
 
-    fn scan(&mut self, header: &BlockHeader, limit: u64, until: u32) -> Result<Scan, F::Error> {
-        let mut scan = Scan { end: 0, last: None };
-        let mut walk = self.walk(Content::Stream, header.seq, header.start());
-        while let Some(payload) = self.next(&mut walk)? {
+    /// Where the stream ends in the block whose header was read last, if it does there.
+    fn scan(&mut self, limit: u64, until: u32) -> Result<Option<End>, F::Error> {
+        let start = self.head.start();
+        // A block that has moved the tail is not gone back upon, once it holds a frame.
+        let mut len = self.head.moved.then_some(start);
+        let mut newest = None;
+        let mut walk = self.walk(Content::Stream, self.head.seq, start);
+        while self.next(&mut walk)? && walk.frame.pos < until {
             let frame = walk.frame;
-            if frame.pos >= until {
-                break;
-            }
+            let payload = self.payload(&walk, frame.offset);
             let counts = limit.saturating_sub(frame.offset).min(payload.len() as u64);
             let payload = payload.get(..counts as usize).unwrap_or(&[]);
             if let Some(index) = find_last(b'\n', payload) {
-                scan.end = frame.offset.wrapping_add(index as u64).wrapping_add(1);
+                len = Some(frame.offset.wrapping_add(index as u64).wrapping_add(1));
             }
-            scan.last = Some(frame);
+            newest = Some(frame);
         }
-        Ok(scan)
+        Ok(match (len, newest) {
+            (Some(len), Some(newest)) => Some(End { len, newest }),
+            _ => None,
+        })
     }
 
-    /// Length of the header copy that block `seq` begins with; `None` when it is not whole.
-    pub(super) fn copy_len(&mut self, seq: u32) -> Result<Option<u64>, F::Error> {
+    /// Length of the header copy that block `seq` begins with; 0 when it is not whole.
+    pub(super) fn copy_len(&mut self, seq: u32) -> Result<u32, F::Error> {
         let mut walk = self.walk(Content::Copy, seq, 0);
         let mut end = 0;
-        while self.next(&mut walk)?.is_some() && walk.frame.offset == end {
+        while self.next(&mut walk)? && walk.frame.offset == end {
             end = walk.frame.end();
             if walk.frame.header.last() {
-                return Ok(Some(end));
+                // It fits a block.
+                return Ok(end as u32);
             }
         }
-        Ok(None)
+        Ok(0)
     }
 }

@@ -158,7 +158,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
     fn header_line(&mut self, session: u32, tail: u32) -> Result<Option<HeaderLine>, F::Error> {
         let source = if session == self.view.session && !self.new_session {
             self.open_view()?;
-            self.view.clone()
+            self.view
         } else {
             let mut view = View::whole(session, self.next.saturating_sub(1), u64::MAX);
             view.lose(self.tail, self.copy);
@@ -172,8 +172,8 @@ impl<F: ReadNorFlash> FlashLog<F> {
     /// The session that block `seq` or, where it cannot be read, the next one belongs to.
     fn session_at(&mut self, seq: u32) -> Result<Option<u32>, F::Error> {
         for seq in seq..self.next {
-            if let Some(header) = self.device.header(seq)? {
-                return Ok(Some(header.session));
+            if self.device.header(seq)? {
+                return Ok(Some(self.device.head.session));
             }
         }
         Ok(None)
@@ -184,7 +184,7 @@ impl HeaderLine {
     /// Looks at the first line of `source`. `None` when it is damaged or longer than can be copied; `room` is what
     /// the copy may take.
     fn find<F: ReadNorFlash>(
-        mut source: View,
+        source: View,
         device: &mut Device<F>,
         room: u64,
     ) -> Result<Option<Self>, F::Error> {

@@ -76,16 +76,18 @@ impl<F: ReadNorFlash> Sessions<'_, F> {
         let log = &mut *self.log;
         while let Some(newest) = self.before.checked_sub(1).filter(|seq| *seq >= log.tail) {
             // A session's first block tells where the session before it ends.
-            let following = match self.before < log.next {
-                true => log.device.header(self.before)?,
-                false => None,
-            };
-            let first = following.filter(|header| header.session == header.seq);
-            let limit = first.map_or(u64::MAX, |header| header.offset);
+            let mut limit = u64::MAX;
+            if self.before < log.next && log.device.header(self.before)? {
+                let following = &log.device.head;
+                if following.session == following.seq {
+                    limit = following.offset;
+                }
+            }
             let end = log.device.find_end(newest, log.tail, None, limit, None)?;
-            let Some(End { block, len, .. }) = end else {
+            let Some(End { len, .. }) = end else {
                 break;
             };
+            let block = log.device.head;
             let low = block.session.max(log.tail);
             self.before = low;
             if len > 0 {

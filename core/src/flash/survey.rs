@@ -65,12 +65,12 @@ impl<F: ReadNorFlash> FlashLog<F> {
                 state: BlockState::Bad,
                 erases: None,
             },
-            Slot::Valid(header) => Block {
-                state: match used.contains(&header.seq) {
-                    true => BlockState::InUse(SessionId(header.session)),
+            Slot::Valid => Block {
+                state: match used.contains(&self.device.head.seq) {
+                    true => BlockState::InUse(SessionId(self.device.head.session)),
                     false => BlockState::Free,
                 },
-                erases: Some(erases(header.seq, blocks)),
+                erases: Some(erases(self.device.head.seq, blocks)),
             },
         }))
     }
@@ -93,13 +93,16 @@ impl<F: ReadNorFlash> FlashLog<F> {
     pub fn survey(&mut self) -> Result<Damage, Error<F::Error>> {
         let mut damage = Damage::default();
         for seq in self.tail..self.next {
-            let Some(header) = self.device.header(seq)? else {
+            if !self.device.header(seq)? {
                 damage.bad_headers = damage.bad_headers.saturating_add(1);
                 continue;
-            };
-            let following = self.device.header(seq.saturating_add(1))?;
-            let following = following
-                .filter(|next| next.session == header.session && seq.saturating_add(1) < self.next);
+            }
+            let header = self.device.head;
+            let next = seq.saturating_add(1);
+            let goes_on = self.device.header(next)?
+                && self.device.head.session == header.session
+                && next < self.next;
+            let following = goes_on.then_some(self.device.head);
             let newest = seq.saturating_add(1) == self.next;
             let limit = match following {
                 Some(next) => next.start(),
@@ -108,7 +111,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
             };
             let mut walk = self.device.walk(Content::Stream, seq, header.start());
             let mut expected = header.start();
-            while self.device.next(&mut walk)?.is_some() {
+            while self.device.next(&mut walk)? {
                 let frame = walk.frame;
                 let lost = u32::from(frame.offset > expected && expected < limit);
                 damage.bad_frames = damage.bad_frames.saturating_add(lost);
@@ -136,8 +139,8 @@ impl<F: NorFlash> FlashLog<F> {
         let blocks = geometry.blocks();
         let mut lap = 0;
         for place in 0..blocks {
-            if let Slot::Valid(header) = device.slot(place)? {
-                lap = lap.max(erases(header.seq, blocks));
+            if device.slot(place)? == Slot::Valid {
+                lap = lap.max(erases(device.head.seq, blocks));
             }
         }
         for place in (0..blocks).rev() {

@@ -9,9 +9,9 @@
 
 use super::{
     device::{Device, Frame, Walk},
-    layout::{BlockHeader, Content},
+    layout::Content,
 };
-use crate::bytes::{copy, find};
+use crate::bytes::{copy, fill, find};
 use embedded_storage::nor_flash::ReadNorFlash;
 use heapless::Vec;
 
@@ -36,19 +36,20 @@ struct Part {
     next: u32,
 }
 
-/// The block that was read last.
-#[derive(Clone, Debug)]
-struct Present {
+/// The block that was read last, and of what: one of these serves all views, so that a view is small.
+pub(super) struct Present {
     part: Part,
+    /// Length of the session as it was seen then; the session.
+    len: u64,
+    session: u32,
     seq: u32,
-    /// There is one.
     known: bool,
     marks: Vec<Mark, MARKS>,
     /// The frame that was read last.
     last: Mark,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct View {
     /// Length of the stream as far as it has been programmed.
     pub(super) len: u64,
@@ -57,7 +58,7 @@ pub(super) struct View {
     /// open.
     pub(super) base: u64,
     /// Length of the header's copy; 0 when there is none. To be trusted as `base`.
-    copy_len: u64,
+    copy_len: u32,
     /// The session's first block.
     pub(super) session: u32,
     /// The first block that is left of it, and the last.
@@ -66,7 +67,6 @@ pub(super) struct View {
     /// The block with the header's copy.
     copy: Option<u32>,
     open: bool,
-    present: Present,
 }
 
 impl View {
@@ -78,42 +78,18 @@ impl View {
         View {
             len,
             base: none.into(),
-            copy_len: none.into(),
+            copy_len: none,
             session,
             low: session,
             last,
             copy: None,
             open: true,
-            present: Present {
-                part: Part {
-                    start: none.into(),
-                    limit: none.into(),
-                    next: none,
-                },
-                seq: none,
-                known: false,
-                marks: Vec::new(),
-                last: Mark {
-                    pos: none,
-                    ahead: none,
-                },
-            },
         }
-    }
-
-    /// Makes this the view of another session, which is whole.
-    #[inline(never)]
-    pub(super) fn begin(&mut self, session: u32, last: u32, len: u64) {
-        (self.session, self.low, self.last) = (session, session, last);
-        (self.len, self.base) = (len, 0);
-        self.open = true;
-        self.present.known = false;
     }
 
     /// What lies before block `tail` may be gone; then `copy` is the block with the header's copy. Nothing is read: the
     /// view is to be opened before it is asked for anything but its length.
     pub(super) fn lose(&mut self, tail: u32, copy: Option<u32>) {
-        self.present.known = false;
         if tail > self.session {
             (self.low, self.copy, self.open) = (tail, copy, false);
         }
@@ -130,10 +106,10 @@ impl View {
         }
         self.base = self.first_record(device, self.low)?;
         let len = match self.copy {
-            Some(copy) => device.copy_len(copy)?.unwrap_or(0),
+            Some(copy) => device.copy_len(copy)?,
             None => 0,
         };
-        self.copy_len = if len <= self.base { len } else { 0 };
+        self.copy_len = if u64::from(len) <= self.base { len } else { 0 };
         self.open = true;
         Ok(())
     }
@@ -149,7 +125,7 @@ impl View {
                 continue;
             };
             let mut walk = device.walk(Content::Stream, seq, start);
-            while let Some(payload) = device.next(&mut walk)? {
+            while device.next(&mut walk)? {
                 let frame = walk.frame;
                 if frame.offset >= limit {
                     break;
@@ -157,7 +133,7 @@ impl View {
                 if frame.header.first() {
                     return Ok(frame.offset);
                 }
-                if let Some(index) = find(b'\n', payload) {
+                if let Some(index) = find(b'\n', device.payload(&walk, frame.offset)) {
                     let after = frame.offset.saturating_add(index as u64).saturating_add(1);
                     if after <= limit {
                         return Ok(after);
@@ -168,22 +144,21 @@ impl View {
         Ok(self.len)
     }
 
-    /// Something was written: what is known of the last block's end no longer holds.
+    /// Something was written, or cut off.
     pub(super) fn grow(&mut self, last: u32, len: u64) {
         (self.last, self.len) = (last, len);
-        self.present.known = false;
     }
 
     /// Reads from offset `at` on: some bytes, or none at the end.
+    #[inline(never)]
     pub(super) fn read<F: ReadNorFlash>(
-        &mut self,
+        &self,
         device: &mut Device<F>,
         at: u64,
         out: &mut [u8],
     ) -> Result<usize, F::Error> {
-        let left = self.len.max(self.base).saturating_sub(at);
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(out.len());
-        let out = out.get_mut(..most).unwrap_or(&mut []);
+        let end = self.len.max(self.base);
+        let out = up_to(out, at, end);
         if out.is_empty() {
             return Ok(0);
         }
@@ -191,28 +166,31 @@ impl View {
             return self.read_start(device, at, out);
         }
         if !self.enter(device, at)? {
-            return Ok(lost(out, at, self.len));
+            return Ok(fill(up_to(out, at, self.len), 0));
         }
-        let (seq, limit) = (self.present.seq, self.present.part.limit);
-        let start = self.present.start(at, device.geometry.header_len());
-        let offset = self.present.part.start.saturating_add(start.ahead.into());
-        let mut walk = Walk::new(Content::Stream, seq, start.pos, offset);
-        let stride = device.geometry.block_size().div_ceil(MARKS as u32);
-        while let Some(payload) = device.next(&mut walk)? {
-            let frame = walk.frame;
-            self.present.remember(&frame, stride);
-            if at < frame.offset {
-                return Ok(lost(out, at, frame.offset.min(limit)));
+        let present = &device.present;
+        let limit = present.part.limit;
+        let start = present.start(at, device.geometry.header_len());
+        let offset = present.part.start.wrapping_add(start.ahead.into());
+        let mut walk = Walk::new(Content::Stream, present.seq, start.pos, offset);
+        loop {
+            let found = device.next(&mut walk)?;
+            let mut to = limit;
+            if found {
+                let stride = device.geometry.block_size().div_ceil(MARKS as u32);
+                device.present.remember(&walk.frame, stride);
+                if at >= walk.frame.offset {
+                    let payload = device.payload(&walk, at);
+                    if payload.is_empty() {
+                        continue;
+                    }
+                    return Ok(copy(up_to(out, at, limit), payload));
+                }
+                to = limit.min(walk.frame.offset);
             }
-            let most = usize::try_from(limit.saturating_sub(at)).unwrap_or(usize::MAX);
-            let skip = usize::try_from(at.saturating_sub(frame.offset)).unwrap_or(usize::MAX);
-            if let Some(payload) = payload.get(skip..)
-                && !payload.is_empty()
-            {
-                return Ok(copy(out, payload.get(..most).unwrap_or(payload)));
-            }
+            // Damage has taken what lies before that.
+            return Ok(fill(up_to(out, at, to), 0));
         }
-        Ok(lost(out, at, limit))
     }
 
     /// Reads from what stands in for the blocks that are gone.
@@ -222,25 +200,20 @@ impl View {
         at: u64,
         out: &mut [u8],
     ) -> Result<usize, F::Error> {
-        if let Some(copied) = self.copy
-            && at < self.copy_len
+        let copied = u64::from(self.copy_len);
+        if let Some(block) = self.copy
+            && at < copied
         {
-            let mut walk = device.walk(Content::Copy, copied, 0);
-            while let Some(payload) = device.next(&mut walk)? {
-                let skip = at.checked_sub(walk.frame.offset).unwrap_or(u64::MAX);
-                let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-                if let Some(payload) = payload.get(skip..)
-                    && !payload.is_empty()
-                {
-                    return Ok(copy(out, payload));
+            let mut walk = device.walk(Content::Copy, block, 0);
+            while device.next(&mut walk)? {
+                if at >= walk.frame.offset && at < walk.frame.end() {
+                    return Ok(copy(out, device.payload(&walk, at)));
                 }
             }
         }
-        let rest = self.base.saturating_sub(at.max(self.copy_len));
-        let count = usize::try_from(rest).unwrap_or(usize::MAX).min(out.len());
-        let out = out.get_mut(..count).unwrap_or(&mut []);
-        out.fill(b' ');
-        if count as u64 == rest
+        let out = up_to(out, at.max(copied), self.base);
+        let count = fill(out, b' ');
+        if at.max(copied).wrapping_add(count as u64) == self.base
             && let Some(last) = out.last_mut()
         {
             *last = b'\n';
@@ -249,55 +222,52 @@ impl View {
     }
 
     /// Finds the block that holds offset `at`; `false` when no block of the session can be read.
-    fn enter<F: ReadNorFlash>(
-        &mut self,
-        device: &mut Device<F>,
-        at: u64,
-    ) -> Result<bool, F::Error> {
+    #[inline(never)]
+    fn enter<F: ReadNorFlash>(&self, device: &mut Device<F>, at: u64) -> Result<bool, F::Error> {
         let near = u64::from(device.geometry.block_size()).saturating_mul(2);
-        let Part { start, limit, next } = self.present.part;
-        let known = match self.present.known {
-            true if at >= limit => (at.saturating_sub(limit) < near).then_some(next),
-            true if at >= start => return Ok(true),
-            true if start.saturating_sub(at) < near => self.before(device, self.present.seq, at)?,
-            _ => None,
-        };
+        let present = &device.present;
+        let (seq, Part { start, limit, next }) = (present.seq, present.part);
+        let mut known = None;
+        if present.known && present.session == self.session && present.len == self.len {
+            if at >= limit {
+                known = (at.wrapping_sub(limit) < near).then_some(next);
+            } else if at >= start {
+                return Ok(true);
+            } else if start.wrapping_sub(at) < near {
+                known = self.before(device, seq, at)?;
+            }
+        }
         let mut seq = match known {
             Some(seq) => seq,
             None => {
-                let Some(mut low) = self.low_header(device)? else {
+                if !self.find_low(device)? {
                     return Ok(false);
-                };
-                let end = self.last.saturating_add(1);
-                device.last_before(&mut low, end, at)?;
-                low.seq
+                }
+                device.last_before(self.last.saturating_add(1), at)?;
+                device.head.seq
             }
         };
         loop {
-            self.present.known = false;
+            device.present.known = false;
             let Some(part) = self.part(device, seq)? else {
                 return Ok(false);
             };
             if at < part.limit || part.next <= seq {
-                self.present.begin(seq, part);
+                device.present.begin(self, seq, part);
                 return Ok(true);
             }
             seq = part.next;
         }
     }
 
-    /// The session's first block that can be read.
-    fn low_header<F: ReadNorFlash>(
-        &self,
-        device: &mut Device<F>,
-    ) -> Result<Option<BlockHeader>, F::Error> {
+    /// Reads the header of the session's first block that can be read.
+    fn find_low<F: ReadNorFlash>(&self, device: &mut Device<F>) -> Result<bool, F::Error> {
         for seq in self.low..self.last.saturating_add(1) {
-            let header = device.header(seq)?;
-            if let Some(header) = header.filter(|header| header.session == self.session) {
-                return Ok(Some(header));
+            if self.start_of(device, seq)?.is_some() {
+                return Ok(true);
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// Where one of the session's blocks begins, if it can be read.
@@ -306,9 +276,8 @@ impl View {
         device: &mut Device<F>,
         seq: u32,
     ) -> Result<Option<u64>, F::Error> {
-        let header = device.header(seq)?;
-        let header = header.filter(|header| header.session == self.session);
-        Ok(header.map(|header| header.start()))
+        let found = device.header(seq)? && device.head.session == self.session;
+        Ok(found.then(|| device.head.start()))
     }
 
     /// The nearest block before `seq` that begins at offset `at` or before it.
@@ -355,7 +324,7 @@ impl View {
 
     /// The block that holds offset `at`.
     pub(super) fn block_of<F: ReadNorFlash>(
-        &mut self,
+        &self,
         device: &mut Device<F>,
         at: u64,
     ) -> Result<u32, F::Error> {
@@ -364,7 +333,7 @@ impl View {
         } else if at >= self.len {
             self.last
         } else if self.enter(device, at)? {
-            self.present.seq
+            device.present.seq
         } else {
             self.low
         })
@@ -372,8 +341,36 @@ impl View {
 }
 
 impl Present {
+    #[inline(always)]
+    pub(super) fn none() -> Self {
+        // As for the log's zeros.
+        let none = core::hint::black_box(0_u32);
+        Present {
+            part: Part {
+                start: none.into(),
+                limit: none.into(),
+                next: none,
+            },
+            len: none.into(),
+            session: none,
+            seq: none,
+            known: false,
+            marks: Vec::new(),
+            last: Mark {
+                pos: none,
+                ahead: none,
+            },
+        }
+    }
+
+    /// Something is written to the flash: what is known of a block's end may no longer hold.
+    pub(super) fn forget(&mut self) {
+        self.known = false;
+    }
+
     /// Another block, of which nothing has been read.
-    fn begin(&mut self, seq: u32, part: Part) {
+    fn begin(&mut self, view: &View, seq: u32, part: Part) {
+        (self.session, self.len) = (view.session, view.len);
         (self.seq, self.part, self.known) = (seq, part, true);
         self.marks.clear();
         self.last.pos = 0;
@@ -410,12 +407,11 @@ impl Present {
     }
 }
 
-/// Bytes that damage has taken, from `at` to `to`.
-fn lost(out: &mut [u8], at: u64, to: u64) -> usize {
-    let count = usize::try_from(to.saturating_sub(at)).unwrap_or(usize::MAX);
-    let count = count.min(out.len());
-    if let Some(out) = out.get_mut(..count) {
-        out.fill(0);
+/// As much of `out` as lies from `at` to `end`.
+#[inline(never)]
+fn up_to(out: &mut [u8], at: u64, end: u64) -> &mut [u8] {
+    match usize::try_from(end.saturating_sub(at)) {
+        Ok(most) if most < out.len() => out.get_mut(..most).unwrap_or(&mut []),
+        _ => out,
     }
-    count
 }

@@ -5,6 +5,7 @@ use super::{
     device::Device,
     layout::{BlockHeader, Content, FRAME_HEADER, FrameHeader},
     reclaim::Opened,
+    view::View,
 };
 use crate::{
     bytes::{copy, find},
@@ -25,7 +26,7 @@ impl<F: NorFlash> FlashLog<F> {
         if !self.new_session {
             self.ended = self.view.len;
         }
-        self.view.begin(self.next, self.next, 0);
+        self.view = View::whole(self.next, self.next, 0);
         self.new_session = true;
         self.durable = 0;
         self.in_header = true;
@@ -160,6 +161,7 @@ impl<F: NorFlash> Write for FlashLog<F> {
     /// Takes bytes into the frame to come, and programs the frames that are full.
     ///
     /// Errors: [`Error::Full`], [`Error::HeaderTooLong`], [`Error::Flash`].
+    #[inline(never)]
     fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
         if buf.is_empty() {
             return Ok(0);

@@ -23,7 +23,7 @@ use crate::{
         CompactionEntry, Extent, Header, IdForm, Limits, MessageEntry, Payload, RecordScanner,
         Totals,
     },
-    replay::{Beginning, Head, ReplayError, Reverse},
+    replay::{Beginning, Head, ReplayError, Reverse, Tally},
     time::Clock,
     usage::UsageTotals,
 };
@@ -456,7 +456,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         window: &'b mut [u8],
     ) -> Result<ContextOf<'b, S, I>, ReplayError<S::Error>> {
         let from = self.tip_form();
-        let mut replay = Reverse::closed(&mut self.storage, window, &mut self.scanner);
+        let mut replay = Reverse::closed(&mut self.storage, window, &mut self.scanner, Tally::NEW);
         resume::open(&mut replay, known(&self.beginning), None, from.as_ref())?;
         Ok(replay)
     }
@@ -471,7 +471,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         let beginning = known(&self.beginning);
         let (storage, scanner) = (&mut self.storage, &mut self.scanner);
         let start = (beginning, None, from.as_ref());
-        resume::replay(storage, window, scanner, start, read)
+        resume::replay(storage, window, scanner, None, start, read)
     }
 
     /// The tip's id: where storage cannot be cut, an entry that was given up may stand behind it.
@@ -490,7 +490,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         let mut lowest = self.end;
         self.read_context(window, &mut |context| {
             while context.next()?.is_some() {}
-            context.tally()?;
+            context.complete_tally()?;
             lowest = lowest.min(context.lowest());
             Ok(())
         })?;

@@ -1,7 +1,7 @@
 //! Opening a log again: from its bytes to the state that its writer had.
 
 use super::{
-    ContextOf, Journal, JournalError, Options, Storage,
+    Journal, JournalError, Options, Storage,
     books::{Books, Tip},
     write::Tail,
 };
@@ -9,7 +9,7 @@ use crate::{
     compaction::estimate_tokens,
     id::EntryId,
     record::{FORMAT_VERSION, IdForm, Record, RecordScanner, Role},
-    replay::{Beginning, Item, Notes, ReplayError, Reverse},
+    replay::{Beginning, Item, Notes, ReplayError, Reverse, Tally, Tallying},
     time::Clock,
     usage::add_to,
 };
@@ -152,13 +152,17 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         read: &mut ReadBack<I>,
     ) -> Result<(), ReplayError<S::Error>> {
         let (books, beginning) = (&mut self.books, &mut self.beginning);
+        let mut tally = Tally::NEW;
         replay(
             &mut self.storage,
             window,
             &mut self.scanner,
+            Some(&mut tally),
             (None, look, from),
             &mut |replay| books.read_back(replay, context, beginning, read),
-        )
+        )?;
+        self.books.take_sums(&tally);
+        Ok(())
     }
 
     /// Takes over the tip's name.
@@ -196,6 +200,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             &mut self.storage,
             window,
             &mut self.scanner,
+            None,
             (Some(&self.beginning), None, Some(id)),
             &mut |replay| {
                 at = replay.first_link()?;
@@ -211,12 +216,15 @@ impl Books {
     #[inline(never)]
     fn read_back<R: Read + Seek, I: IdForm>(
         &mut self,
-        replay: &mut Reverse<'_, R, &mut RecordScanner<I>>,
+        replay: &mut Lent<'_, R, I>,
         context: Telling<'_, I>,
         beginning: &mut Beginning<I>,
         read: &mut ReadBack<I>,
     ) -> Result<(), ReplayError<R::Error>> {
-        *self = Books::default();
+        // What else there is follows from the sums.
+        self.tip = Tip::Nothing;
+        (self.messages, self.message_tokens) = (0, 0);
+        (self.summary_tokens, self.reported) = (None, None);
         while let Some(item) = replay.next()? {
             let record = replay.record();
             context(Some((item, record)));
@@ -236,12 +244,7 @@ impl Books {
             add_to(&mut self.messages, 1);
             add_to(&mut self.message_tokens, tokens);
         }
-        let tally = replay.tally()?;
-        self.branch = tally.branch;
-        self.spent = *tally.spent_so_far();
-        self.spent.turns = 0;
-        self.watermark = tally.watermark();
-        self.sequence = tally.sequence();
+        replay.complete_tally()?;
         read.notes = *replay.notes();
         self.leaves = replay.head().ours || read.notes.leaves > 0;
         read.tip = replay.tip_id().cloned();
@@ -252,14 +255,27 @@ impl Books {
         beginning.clone_from(replay.beginning());
         Ok(())
     }
+
+    #[inline(never)] // It knows then that nothing overlaps, and needs no `memmove`.
+    fn take_sums(&mut self, tally: &Tally) {
+        self.branch = tally.branch;
+        self.spent = *tally.spent();
+        self.spent.turns = 0;
+        self.watermark = tally.watermark();
+        self.sequence = tally.sequence();
+    }
 }
+
+/// A replay of which everything is lent.
+pub(super) type Lent<'b, S, I> =
+    Reverse<'b, &'b mut S, &'b mut RecordScanner<I>, Option<&'b mut Tally>>;
 
 /// Is told of the context's entries.
 type Telling<'t, I> = &'t mut dyn FnMut(Option<(Item, &Record<I>)>);
 
 /// What is done with a replay that has been opened.
 pub(super) type Reading<'t, S, I> =
-    &'t mut dyn FnMut(&mut ContextOf<'_, S, I>) -> Result<(), ReplayError<<S as ErrorType>::Error>>;
+    &'t mut dyn FnMut(&mut Lent<'_, S, I>) -> Result<(), ReplayError<<S as ErrorType>::Error>>;
 
 /// Where a replay starts: after a beginning that is known, or after a look at so many nodes of it; from a node with this id.
 type Start<'s, I> = (Option<&'s Beginning<I>>, Option<u8>, Option<&'s I>);
@@ -270,18 +286,19 @@ pub(super) fn replay<S: Storage, I: IdForm>(
     storage: &mut S,
     window: &mut [u8],
     scanner: &mut RecordScanner<I>,
+    tally: Option<&mut Tally>,
     (beginning, look, from): Start<'_, I>,
     read: Reading<'_, S, I>,
 ) -> Result<(), ReplayError<S::Error>> {
-    let mut replay = Reverse::closed(storage, window, scanner);
+    let mut replay = Reverse::closed(storage, window, scanner, tally);
     open(&mut replay, beginning, look, from)?;
     read(&mut replay)
 }
 
 /// Opens a replay.
 #[inline(always)]
-pub(super) fn open<S: Storage, I: IdForm>(
-    replay: &mut ContextOf<'_, S, I>,
+pub(super) fn open<S: Storage, I: IdForm, T: Tallying>(
+    replay: &mut Reverse<'_, &mut S, &mut RecordScanner<I>, T>,
     beginning: Option<&Beginning<I>>,
     look: Option<u8>,
     from: Option<&I>,

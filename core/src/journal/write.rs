@@ -193,16 +193,21 @@ impl<'s, I: IdForm> Check<'s, I> {
         pen: &mut Pen<'_>,
     ) -> Result<(), WriteError<Stopped>> {
         self.before = pen.written();
-        let mut checked = JsonWriter::new(Checked { check: self, pen });
+        let mut checked = JsonWriter::checked(Checked { check: self, pen });
         let written = payload
             .write_to(&mut checked)
             .and_then(|()| checked.flush_scratch());
         if written.is_ok() && self.fault.is_none() {
             self.fault = self.conclude().err();
         }
-        match self.fault {
-            Some(_) => Err(WriteError::WriteZero),
-            None => written,
+        match (self.fault, written) {
+            // It knows better what is wrong.
+            (Some(_), Err(WriteError::Json(error))) => {
+                self.fault = None;
+                Err(WriteError::Json(error))
+            }
+            (Some(_), _) => Err(WriteError::WriteZero),
+            (None, written) => written,
         }
     }
 
@@ -216,12 +221,11 @@ impl<'s, I: IdForm> Check<'s, I> {
         if fed.complete {
             return Err(Fault::TrailingBytes);
         }
-        if let Some(at) = crate::bytes::find_either(b'\n', b'\r', bytes) {
+        match self.scanner.line_break() {
             // White space to JSON, the end of the line to readers (F29).
-            let byte = bytes.get(at).copied().unwrap_or(b'\n');
-            return Err(Fault::Json(ScanErrorKind::UnexpectedByte(byte)));
+            Some(byte) => Err(Fault::Json(ScanErrorKind::UnexpectedByte(byte))),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The payload is over: it must have been one object.
@@ -234,7 +238,7 @@ impl<'s, I: IdForm> Check<'s, I> {
             return Err(Fault::BeyondDouble);
         }
         let payload = self.scanner.record().message.payload;
-        let read = RecordScanner::<I>::BEFORE_PAYLOAD.len() as u64;
+        let read = RecordScanner::<I>::BEFORE_PAYLOAD as u64;
         if payload.start.saturating_add(payload.len) == read.saturating_add(self.len) {
             Ok(())
         } else {

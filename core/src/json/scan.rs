@@ -236,6 +236,8 @@ pub struct Scanner {
     seen: u8,
     number: Number,
     beyond_double: bool,
+    /// The last line break that was white space; 0 for none.
+    line_break: u8,
 }
 
 impl Scanner {
@@ -257,6 +259,7 @@ impl Scanner {
             seen: 0,
             number: Number::default(),
             beyond_double: false,
+            line_break: 0,
         }
     }
 
@@ -269,6 +272,17 @@ impl Scanner {
         self.offset = 0;
         self.utf8 = Utf8Pieces::default();
         self.beyond_double = false;
+        self.line_break = 0;
+    }
+
+    /// The value is an object that has been read, `bytes` of it, up to the value of one of its members.
+    pub(crate) fn begin_member(&mut self, bytes: usize) {
+        self.offset = bytes;
+        self.depth = 1;
+        self.in_object = true;
+        if let Some(word) = self.objects.first_mut() {
+            *word = 1;
+        }
     }
 
     /// Bytes taken so far.
@@ -284,6 +298,11 @@ impl Scanner {
     /// A number was larger in magnitude than every double: JSON, but many readers refuse it.
     pub fn beyond_double(&self) -> bool {
         self.beyond_double
+    }
+
+    /// A line break that was white space, if there was one: the last.
+    pub(crate) fn line_break(&self) -> Option<u8> {
+        (self.line_break != 0).then_some(self.line_break)
     }
 
     /// When the last thing scanned, white space aside, is a value inside an open container: how many are open.
@@ -369,7 +388,7 @@ impl Scanner {
                 b',' => self.comma(input, sink),
                 b'}' if self.in_object => self.close(ValueKind::Object, input, sink),
                 b']' if !self.in_object => self.close(ValueKind::Array, input, sink),
-                _ if is_space(byte) => input.skip(1),
+                _ if is_space(byte) => self.space(byte, input),
                 _ => return unexpected,
             },
             State::Value => return self.value(byte, input, sink),
@@ -381,7 +400,9 @@ impl Scanner {
                 input.skip(1);
                 self.state = State::Value;
             }
-            State::ObjectFirst | State::Key | State::Colon if is_space(byte) => input.skip(1),
+            State::ObjectFirst | State::Key | State::Colon if is_space(byte) => {
+                self.space(byte, input);
+            }
             State::ObjectFirst | State::Key | State::Colon => return unexpected,
             State::Escape | State::Hex | State::LowBackslash | State::LowU => {
                 self.escape(byte, sink)?;
@@ -392,6 +413,13 @@ impl Scanner {
             _ => return self.number_byte(byte, input, sink),
         }
         Ok(())
+    }
+
+    fn space(&mut self, byte: u8, input: &mut Input<'_>) {
+        input.skip(1);
+        if matches!(byte, b'\n' | b'\r') {
+            self.line_break = byte;
+        }
     }
 
     fn comma<S: Sink>(&mut self, input: &mut Input<'_>, sink: &mut S) {
@@ -445,7 +473,7 @@ impl Scanner {
             b'f' => self.word(Word::False, input, sink),
             b'n' => self.word(Word::Null, input, sink),
             b'-' | b'0'..=b'9' => self.number(byte, input, sink),
-            _ if is_space(byte) => input.skip(1),
+            _ if is_space(byte) => self.space(byte, input),
             _ => return Err(ScanErrorKind::UnexpectedByte(byte)),
         }
         Ok(())

@@ -112,27 +112,27 @@ mod block {
     }
 }
 
-/// Eight bytes at once, in a general register.
+/// Four or eight bytes at once, in a general register.
 #[cfg(not(feature = "fast"))]
 mod block {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    const ONES: usize = usize::MAX / 0xff;
+    const HIGHS: usize = ONES.wrapping_mul(0x80);
 
-    pub(super) const LEN: usize = 8;
+    pub(super) const LEN: usize = size_of::<usize>();
 
     /// The top bit of each byte. Above the lowest one set, `stops` may be wrong.
     pub(super) struct Marks {
-        stops: u64,
-        highs: u64,
+        stops: usize,
+        highs: usize,
     }
 
     impl Marks {
         #[inline(always)]
         pub(super) fn of(block: &[u8; LEN]) -> Self {
-            let word = u64::from_le_bytes(*block);
+            let word = usize::from_le_bytes(*block);
             // A byte below `n` borrows from its top bit when `n` is subtracted; borrows run upwards only.
-            let quote = word ^ ONES.wrapping_mul(b'"' as u64);
-            let slash = word ^ ONES.wrapping_mul(b'\\' as u64);
+            let quote = word ^ ONES.wrapping_mul(b'"' as usize);
+            let slash = word ^ ONES.wrapping_mul(b'\\' as usize);
             let stops = (word.wrapping_sub(ONES.wrapping_mul(0x20)) & !word)
                 | (quote.wrapping_sub(ONES) & !quote)
                 | (slash.wrapping_sub(ONES) & !slash);

@@ -84,13 +84,32 @@ pub fn write_all<W: Write + ?Sized>(w: &mut W, bytes: &[u8]) -> Result<(), Write
 pub struct JsonWriter<W> {
     sink: W,
     draft: Draft,
+    /// The sink reads what it is given, and refuses a line break.
+    checked: bool,
 }
 
 impl<W: Write> JsonWriter<W> {
     /// A writer at the beginning of a document.
     pub const fn new(sink: W) -> Self {
-        let draft = Draft::new();
-        Self { sink, draft }
+        Self {
+            sink,
+            draft: Draft::new(),
+            checked: false,
+        }
+    }
+
+    /// As [`new`](Self::new), over a sink that reads what it is given, and refuses a line break.
+    pub(crate) const fn checked(sink: W) -> Self {
+        Self {
+            sink,
+            draft: Draft::new(),
+            checked: true,
+        }
+    }
+
+    /// The sink refuses a line break.
+    pub(crate) const fn is_checked(&self) -> bool {
+        self.checked
     }
 
     /// The sink. It has seen everything only right after [`flush_scratch`](Self::flush_scratch).

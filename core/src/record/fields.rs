@@ -97,7 +97,7 @@ pub(super) struct Fields<I> {
     reported: bool,
     totals_seen: u8,
     /// Whoever feeds the record sums up its CRC.
-    pub(super) unsummed: bool,
+    unsummed: bool,
     crc: Crc32,
     chunk_at: usize,
     /// The last outer comma of this chunk: what stands before it may be what the checksum is of.
@@ -172,6 +172,14 @@ impl<I> Fields<I> {
         self.stated = Stated::Nothing;
         self.objects = [0; FUSED_DEPTH];
         self.ended_object = false;
+    }
+
+    /// The members of a message have been read up to its payload. Whoever feeds the payload sums up the record's CRC.
+    pub(super) fn begin_payload(&mut self) {
+        self.unsummed = true;
+        self.record.kind = Kind::Message;
+        self.seen = Member::Type.bit() | Member::Id.bit();
+        self.path = [Key::Top(Member::Message); DEEPEST + 1];
     }
 
     /// Where the value at `depth` that ended last began, if it is an object.
@@ -320,12 +328,12 @@ impl<I> Fields<I> {
         }
         self.seen |= member.bit();
         self.member_at = at;
-        let string = kind == ValueKind::String;
+        let string = matches!(kind, ValueKind::String);
         let fits = match member {
-            M::Message => kind == ValueKind::Object,
+            M::Message => matches!(kind, ValueKind::Object),
             M::Totals => true,
             M::TokensBefore | M::TokensAfter | M::Version => matches!(kind, ValueKind::Number(_)),
-            M::ParentId => string || kind == ValueKind::Null,
+            M::ParentId => string || matches!(kind, ValueKind::Null),
             _ => string,
         };
         if !fits {
@@ -339,7 +347,7 @@ impl<I> Fields<I> {
     /// What is done where a value in the payload begins.
     fn begin_at(&mut self, place: Place, kind: ValueKind, at: usize) {
         let message = &mut self.record.message;
-        let string = kind == ValueKind::String;
+        let string = matches!(kind, ValueKind::String);
         match place {
             Place::Role => message.role = Role::Other,
             Place::Usage => {
@@ -419,7 +427,7 @@ impl<I> Fields<I> {
             ValueKind::Object => 0,
             _ => return,
         };
-        let object = kind == ValueKind::Object;
+        let object = matches!(kind, ValueKind::Object);
         let totals = self.record.totals.get_or_insert_default();
         self.totals_seen |= match place {
             Place::Branch if object => 8,
@@ -525,7 +533,7 @@ impl<I: IdForm> Fields<I> {
     /// What is done where a value in the payload ends.
     fn end_at(&mut self, place: Place, kind: ValueKind, at: usize) {
         let message = &mut self.record.message;
-        let string = kind == ValueKind::String;
+        let string = matches!(kind, ValueKind::String);
         let span = Span {
             start: self.begun_at as u64,
             len: at.wrapping_sub(self.begun_at) as u64,
@@ -548,7 +556,7 @@ impl<I: IdForm> Fields<I> {
             {
                 message.first_text = span;
             }
-            Place::Reported => self.reported = kind != ValueKind::Bool(false),
+            Place::Reported => self.reported = !matches!(kind, ValueKind::Bool(false)),
             Place::Count(count) => {
                 let n = match kind {
                     ValueKind::Number(n) => n,
@@ -560,7 +568,7 @@ impl<I: IdForm> Fields<I> {
                 self.odd_buckets &= !bit;
                 if n.is_some() {
                     self.buckets |= bit;
-                } else if kind != ValueKind::Null {
+                } else if !matches!(kind, ValueKind::Null) {
                     self.odd_buckets |= bit;
                 }
             }

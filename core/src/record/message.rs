@@ -36,10 +36,15 @@ pub struct Verbatim<'a>(pub &'a [u8]);
 
 impl Payload for Verbatim<'_> {
     fn write_to<W: Write>(&self, json: &mut JsonWriter<W>) -> Result<(), WriteError<W::Error>> {
-        if find_either(b'\n', b'\r', self.0).is_some() {
+        let breaks = || find_either(b'\n', b'\r', self.0).is_some();
+        if !json.is_checked() && breaks() {
             return Err(JsonWriteError::LineBreak.into());
         }
-        json.raw(self.0)
+        let written = json.raw(self.0).and_then(|()| json.flush_scratch());
+        if written.is_err() && json.is_checked() && breaks() {
+            return Err(JsonWriteError::LineBreak.into());
+        }
+        written
     }
 }
 

@@ -140,6 +140,11 @@ impl<I> RecordScanner<I> {
         self.fields.last_object(depth).map(|at| at as u64)
     }
 
+    /// A line break that stands where white space may.
+    pub(crate) fn line_break(&self) -> Option<u8> {
+        self.json.line_break()
+    }
+
     /// The record has a number that is larger in magnitude than every double: many readers refuse such a record.
     pub fn beyond_double(&self) -> bool {
         self.json.beyond_double()
@@ -152,17 +157,16 @@ impl<I> RecordScanner<I> {
 }
 
 impl<I: IdForm> RecordScanner<I> {
-    /// What [`RecordScanner::begin_payload`] has read.
-    pub(crate) const BEFORE_PAYLOAD: &[u8] = br#"{"type":"message","id":"","message":"#;
+    /// Bytes that [`RecordScanner::begin_payload`] takes for read: as many as of `{"type":"message","id":"","message":`.
+    pub(crate) const BEFORE_PAYLOAD: usize = 36;
 
     /// Begins anew with a payload alone: has read a message record up to its payload, and sums up no CRC. `}` ends the record.
     pub(crate) fn begin_payload(&mut self) {
         self.reset();
         // Whoever writes the record counts its bytes.
         self.limit = usize::MAX;
-        self.fields.unsummed = true;
-        // It is a record's beginning, so nothing is wrong with it, unless nothing may be nested: then no payload is right.
-        let _ = self.feed(Self::BEFORE_PAYLOAD);
+        self.fields.begin_payload();
+        self.json.begin_member(Self::BEFORE_PAYLOAD);
     }
 
     /// Takes bytes up to the end of the record's id, which is then given, or to its end.

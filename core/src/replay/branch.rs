@@ -3,13 +3,13 @@
 use super::{
     ReplayError, Tally,
     backward::{Backward, Before, Mark},
-    tally::NO_USAGE,
+    tally::{Reach, Tallying},
 };
 use crate::{
     id::EntryId,
     record::{Extent, IdForm, Kind, Limits, Record, RecordScanner, Scanning},
     recovery::Health,
-    usage::{UsageTotals, add_to},
+    usage::add_to,
 };
 use embedded_io::{Read, Seek};
 
@@ -151,9 +151,8 @@ struct Pass<I> {
     assumed: Option<u64>,
     want: Want<I>,
     notes: Notes,
-    tally: Tally,
-    /// Totals of the node that is sought, if they are stated.
-    base: UsageTotals,
+    reach: Reach,
+    /// Totals of the node that is sought are stated.
     has_base: bool,
     /// Going over known ground: nothing is noted.
     quiet: bool,
@@ -170,8 +169,7 @@ impl<I> Pass<I> {
         assumed: None,
         want: Want::Tip,
         notes: Notes::NEW,
-        tally: Tally::NEW,
-        base: NO_USAGE,
+        reach: Reach::NEW,
         has_base: false,
         quiet: false,
         marked: false,
@@ -181,8 +179,9 @@ impl<I> Pass<I> {
 }
 
 /// Follows the branch from its tip to its root.
-pub struct Branch<'b, R: Read + Seek, W: Scanning = RecordScanner> {
+pub struct Branch<'b, R: Read + Seek, W: Scanning = RecordScanner, T = Tally> {
     back: Backward<'b, R, W>,
+    tally: T,
     pass: Pass<W::Id>,
     /// The first node met with a parent and no checksum.
     parented: u64,
@@ -199,18 +198,26 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
         window: &'b mut [u8],
         limits: Limits,
     ) -> Result<Self, ReplayError<R::Error>> {
-        let mut branch = Self::closed(source, window, RecordScanner::new(limits));
+        let mut branch = Self::closed(source, window, RecordScanner::new(limits), Tally::NEW);
         branch.open(None, None)?;
         Ok(branch)
     }
 }
 
-impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
+impl<R: Read + Seek, W: Scanning> Branch<'_, R, W> {
+    /// The sums so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}
+
+impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Branch<'b, R, W, T> {
     /// To be opened, as [`Backward::closed`].
     #[inline(always)]
-    pub(super) fn closed(source: R, window: &'b mut [u8], scanner: W) -> Self {
+    pub(super) fn closed(source: R, window: &'b mut [u8], scanner: W, tally: T) -> Self {
         Branch {
             back: Backward::closed(source, window, scanner),
+            tally,
             pass: Pass::NEW,
             parented: u64::MAX,
             lowest: u64::MAX,
@@ -266,11 +273,6 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
         &self.pass.notes
     }
 
-    /// The sums so far.
-    pub fn tally(&self) -> &Tally {
-        &self.pass.tally
-    }
-
     /// Where the first record begins of those that were read; `u64::MAX` when there was none.
     pub(super) fn lowest(&self) -> u64 {
         self.lowest
@@ -317,7 +319,7 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
             Want::Node(id) => self.find_parent(&id),
         };
         let Some(bridged) = bridged else {
-            self.pass.tally.branch_known = true;
+            self.pass.reach.branch_known = true;
             return None;
         };
         let kind = match self.record().kind {
@@ -336,9 +338,9 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
 
     /// Goes on reading back until the sums are complete.
     pub(super) fn complete_tally(&mut self) -> Result<(), ReplayError<R::Error>> {
-        while !self.pass.tally.branch_known && self.step().is_some() {}
-        while !self.pass.tally.spent_known {
-            self.pass.tally.spent_known |= self.prev() == Before::Nothing;
+        while !self.pass.reach.branch_known && self.step().is_some() {}
+        while !self.pass.reach.spent_known {
+            self.pass.reach.spent_known |= self.prev() == Before::Nothing;
         }
         self.check()
     }
@@ -361,21 +363,22 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
 
     fn tally_link(&mut self, link: Link) {
         let based = core::mem::take(&mut self.pass.has_base) && !link.bridged;
-        if self.pass.tally.branch_known || link.extent.start >= self.lowest_link {
+        if self.pass.reach.branch_known || link.extent.start >= self.lowest_link {
             return;
         }
         self.lowest_link = link.extent.start;
         let record = self.back.record();
-        let base = match &record.totals {
-            _ if based => &self.pass.base,
-            Some(totals) if link.kind == Kind::Compaction => &totals.branch,
-            _ => {
-                record.add_usage_to(&mut self.pass.tally.branch);
-                return;
-            }
+        let compacted = record.totals.as_ref();
+        let compacted = compacted.filter(|_| link.kind == Kind::Compaction);
+        self.pass.reach.branch_known = based || compacted.is_some();
+        let Some(Tally { branch, base, .. }) = self.tally.tally() else {
+            return;
         };
-        self.pass.tally.branch.merge(base);
-        self.pass.tally.branch_known = true;
+        match compacted {
+            _ if based => branch.merge(base),
+            Some(totals) => branch.merge(&totals.branch),
+            None => record.add_usage_to(branch),
+        }
     }
 
     /// What stands before the present place, the header excepted.
@@ -413,7 +416,8 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
         if start < self.lowest {
             self.lowest = start;
             let fork_point = self.pass.beginning.head.fork_point.as_ref();
-            self.pass.tally.take(record, fork_point);
+            let tally = self.tally.tally();
+            self.pass.reach.take(record, fork_point, tally);
             count(&mut self.pass.notes.leaves, record.kind == Kind::Leaf);
         }
         if record.ends_prefix() {
@@ -433,8 +437,8 @@ impl<'b, R: Read + Seek, W: Scanning> Branch<'b, R, W> {
     fn hold_base(&mut self) {
         let totals = &self.back.record().totals;
         self.pass.has_base = totals.is_some();
-        if let Some(totals) = totals {
-            self.pass.base = totals.branch;
+        if let (Some(totals), Some(tally)) = (totals, self.tally.tally()) {
+            tally.base = totals.branch;
         }
     }
 

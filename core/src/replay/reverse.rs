@@ -1,6 +1,8 @@
 //! Reverse replay: the context, newest first, in constant memory (F17).
 
-use super::{Beginning, Branch, Notes, ReplayError, Tally, backward::Mark, branch::Head};
+use super::{
+    Beginning, Branch, Notes, ReplayError, Tally, backward::Mark, branch::Head, tally::Tallying,
+};
 use crate::record::{Extent, Kind, Limits, Record, RecordScanner, Scanning};
 use embedded_io::{Read, Seek};
 
@@ -38,8 +40,8 @@ pub struct Item {
 /// }
 /// # Ok::<(), sessionlog_core::replay::ReplayError<core::convert::Infallible>>(())
 /// ```
-pub struct Reverse<'b, R: Read + Seek, W: Scanning = RecordScanner> {
-    branch: Branch<'b, R, W>,
+pub struct Reverse<'b, R: Read + Seek, W: Scanning = RecordScanner, T = Tally> {
+    branch: Branch<'b, R, W, T>,
     /// The newest compaction on the branch.
     compaction: Option<Mark>,
     /// Where the context's first message lies, once that is known.
@@ -56,18 +58,27 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
         window: &'b mut [u8],
         limits: Limits,
     ) -> Result<Self, ReplayError<R::Error>> {
-        let mut replay = Self::closed(source, window, RecordScanner::new(limits));
+        let mut replay = Self::closed(source, window, RecordScanner::new(limits), Tally::NEW);
         replay.open(None, None)?;
         Ok(replay)
     }
 }
 
-impl<'b, R: Read + Seek, W: Scanning> Reverse<'b, R, W> {
+impl<R: Read + Seek, W: Scanning> Reverse<'_, R, W> {
+    /// The sums, after reading as far back as they need: to the newest totals, or to the beginning.
+    /// To be called when the context has been yielded.
+    pub fn tally(&mut self) -> Result<&Tally, ReplayError<R::Error>> {
+        self.branch.complete_tally()?;
+        Ok(self.branch.tally())
+    }
+}
+
+impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Reverse<'b, R, W, T> {
     /// To be opened, as [`Backward::closed`](super::Backward::closed).
     #[inline(always)]
-    pub(crate) fn closed(source: R, window: &'b mut [u8], scanner: W) -> Self {
+    pub(crate) fn closed(source: R, window: &'b mut [u8], scanner: W, tally: T) -> Self {
         Reverse {
-            branch: Branch::closed(source, window, scanner),
+            branch: Branch::closed(source, window, scanner, tally),
             compaction: None,
             stop_at: None,
             tip: None,
@@ -194,10 +205,9 @@ impl<'b, R: Read + Seek, W: Scanning> Reverse<'b, R, W> {
         self.branch.prefix_holds()
     }
 
-    /// The sums, after reading as far back as they need: to the newest totals, or to the beginning.
-    /// To be called when the context has been yielded.
-    pub fn tally(&mut self) -> Result<&Tally, ReplayError<R::Error>> {
-        self.branch.complete_tally()?;
-        Ok(self.branch.tally())
+    /// Reads as far back as the sums need: to the newest totals, or to the beginning. To be called when the context has
+    /// been yielded.
+    pub(crate) fn complete_tally(&mut self) -> Result<(), ReplayError<R::Error>> {
+        self.branch.complete_tally()
     }
 }

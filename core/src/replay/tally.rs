@@ -12,21 +12,55 @@ use crate::{
 pub struct Tally {
     /// Usage and turns of the branch, as far back as it was followed.
     pub branch: UsageTotals,
-    /// `branch` is complete.
-    pub branch_known: bool,
-    /// `spent` is complete.
-    pub spent_known: bool,
-    /// The number that the next id takes at least; 0 is as good as 1.
-    next: u64,
     spent: Spent,
     /// What was spent after the newest bearer of the fork point, going back: it counts if an earlier one turns up.
     before_fork: Spent,
+    /// Totals of the node that is sought.
+    pub(super) base: UsageTotals,
+    /// The number that the next id takes at least; 0 is as good as 1.
+    next: u64,
+    /// Recorded in totals before a compaction was met.
+    watermark: Option<u64>,
+}
+
+/// How far the sums go: what decides how far back is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// The branch's sum is complete.
+    pub(super) branch_known: bool,
+    /// That of what was spent is complete.
+    pub(super) spent_known: bool,
     /// The newest bearer of the fork point has been met.
     forked: bool,
     /// The newest compaction has been met.
     compacted: bool,
-    /// Recorded in totals before a compaction was met.
-    watermark: Option<u64>,
+}
+
+impl Reach {
+    pub(super) const NEW: Self = Reach {
+        branch_known: false,
+        spent_known: false,
+        forked: false,
+        compacted: false,
+    };
+}
+
+/// Sums of one's own, sums that are lent, or none: who only wants to know what the context is does without.
+pub trait Tallying {
+    /// The sums, if there are any.
+    fn tally(&mut self) -> Option<&mut Tally>;
+}
+
+impl Tallying for Tally {
+    fn tally(&mut self) -> Option<&mut Tally> {
+        Some(self)
+    }
+}
+
+impl Tallying for Option<&mut Tally> {
+    fn tally(&mut self) -> Option<&mut Tally> {
+        self.as_deref_mut()
+    }
 }
 
 /// What was spent, and how many tokens of it when the newest compaction was written.
@@ -45,7 +79,7 @@ impl Spent {
 }
 
 /// No usage at all.
-pub(super) const NO_USAGE: UsageTotals = UsageTotals {
+const NO_USAGE: UsageTotals = UsageTotals {
     usage: Usage {
         input_tokens: 0,
         output_tokens: 0,
@@ -63,16 +97,53 @@ const NO_SPENT: Spent = Spent {
     until_compaction: 0,
 };
 
+impl Reach {
+    /// Takes in a record that is met for the first time, going back.
+    pub(super) fn take<I: PartialEq>(
+        &mut self,
+        record: &Record<I>,
+        fork_point: Option<&I>,
+        mut tally: Option<&mut Tally>,
+    ) {
+        if let Some(tally) = &mut tally
+            && let Some(number) = record.number
+        {
+            tally.observe(number.wrapping_add(1));
+        }
+        if self.spent_known {
+            return;
+        }
+        let bears_fork = fork_point.is_some()
+            && record.id.as_ref() == fork_point
+            && matches!(record.kind, Kind::Message | Kind::Compaction);
+        if bears_fork {
+            self.forked = true;
+            if let Some(tally) = &mut tally {
+                tally.spent.merge(&tally.before_fork);
+                tally.before_fork = NO_SPENT;
+            }
+        }
+        self.compacted |= record.kind == Kind::Compaction;
+        // What an inherited checkpoint says was spent elsewhere.
+        let totals = record.totals.as_ref().filter(|_| !self.forked);
+        self.spent_known = totals.is_some();
+        if let Some(tally) = tally {
+            match totals {
+                Some(totals) => tally.take_totals(totals, self.compacted),
+                None => tally.spend(record, *self),
+            }
+        }
+    }
+}
+
 impl Tally {
-    pub(super) const NEW: Self = Tally {
+    /// No sums as yet.
+    pub(crate) const NEW: Self = Tally {
         branch: NO_USAGE,
-        branch_known: false,
-        spent_known: false,
-        next: 0,
         spent: NO_SPENT,
         before_fork: NO_SPENT,
-        forked: false,
-        compacted: false,
+        base: NO_USAGE,
+        next: 0,
         watermark: None,
     };
 
@@ -82,12 +153,7 @@ impl Tally {
     }
 
     /// Usage of all entries that are not inherited, as far back as was read.
-    pub fn spent(&self) -> UsageTotals {
-        self.spent.all
-    }
-
-    /// As [`spent`](Self::spent), in its place.
-    pub(crate) fn spent_so_far(&self) -> &UsageTotals {
+    pub fn spent(&self) -> &UsageTotals {
         &self.spent.all
     }
 
@@ -96,36 +162,13 @@ impl Tally {
         self.watermark.unwrap_or(self.spent.until_compaction)
     }
 
-    /// Takes in a record that is met for the first time, going back.
-    pub(super) fn take<I: PartialEq>(&mut self, record: &Record<I>, fork_point: Option<&I>) {
-        if let Some(number) = record.number {
-            self.observe(number.wrapping_add(1));
-        }
-        if self.spent_known {
-            return;
-        }
-        let bears_fork = fork_point.is_some()
-            && record.id.as_ref() == fork_point
-            && matches!(record.kind, Kind::Message | Kind::Compaction);
-        if bears_fork {
-            self.spent.merge(&self.before_fork);
-            self.before_fork = NO_SPENT;
-            self.forked = true;
-        }
-        self.compacted |= record.kind == Kind::Compaction;
-        // What an inherited checkpoint says was spent elsewhere.
-        if let Some(totals) = &record.totals
-            && !self.forked
-        {
-            self.take_totals(totals);
-            return;
-        }
-        let spent = match self.forked {
+    fn spend<I>(&mut self, record: &Record<I>, reach: Reach) {
+        let spent = match reach.forked {
             true => &mut self.before_fork,
             false => &mut self.spent,
         };
         record.add_usage_to(&mut spent.all);
-        if self.compacted
+        if reach.compacted
             && record.kind == Kind::Message
             && record.message.role == Role::Assistant
             && let Some(usage) = &record.message.usage
@@ -134,15 +177,14 @@ impl Tally {
         }
     }
 
-    fn take_totals(&mut self, totals: &Totals) {
+    fn take_totals(&mut self, totals: &Totals, compacted: bool) {
         self.spent.all.merge(&totals.spent);
-        if self.compacted {
+        if compacted {
             let tokens = totals.spent.usage.total_tokens();
             add_to(&mut self.spent.until_compaction, tokens);
         } else {
             self.watermark = Some(totals.watermark);
         }
-        self.spent_known = true;
         self.observe(totals.next_seq.min(FOREIGN_NUMBER_FLOOR));
     }
 

@@ -68,7 +68,7 @@ impl Scanner {
 
     pub(super) fn number<S: Sink>(&mut self, byte: u8, input: &mut Input<'_>, sink: &mut S) {
         sink.begin(ValueKind::Number(None), self.depth, input.offset());
-        if HAS_BULK && let Some((len, integer)) = short_integer(input.rest()) {
+        if let Some((len, integer)) = short_integer(input.rest()) {
             input.skip(len);
             self.end_value(ValueKind::Number(Some(integer)), input.offset(), sink);
             return;

@@ -86,9 +86,13 @@ impl<I: IdForm> Sink for Fields<I> {
 }
 
 impl<I: IdForm> Fields<I> {
-    /// A value inside a member, of a name that means nothing anywhere, and with no members of its own.
+    /// A value inside a member, of a name that means nothing anywhere, and with no members of its own. (A device finds
+    /// that out with what does.)
     #[inline]
     fn says_nothing(&self, kind: ValueKind, depth: usize) -> bool {
+        if !cfg!(feature = "fast") {
+            return false;
+        }
         let container = matches!(kind, ValueKind::Object | ValueKind::Array);
         depth > 1 && !container && self.at(depth) == Key::Other
     }
@@ -100,14 +104,14 @@ impl<I: IdForm> Fields<I> {
                 _ => Key::Other,
             };
         }
-        if kind == ValueKind::Object
+        if matches!(kind, ValueKind::Object)
             && let Some(slot) = self.objects.get_mut(depth.wrapping_sub(1))
         {
             *slot = at;
         }
         if depth == 1 {
             self.stated = Stated::Nothing;
-            if kind == ValueKind::String {
+            if matches!(kind, ValueKind::String) {
                 self.hold(Hold::Value);
             }
             if let Key::Top(member) = self.at(1) {
@@ -124,7 +128,7 @@ impl<I: IdForm> Fields<I> {
     fn end_value(&mut self, kind: ValueKind, depth: usize, at: usize) {
         match self.at(1) {
             Key::Top(member) if depth == 1 => self.end_member(member, kind, at),
-            _ if depth == 1 && kind == ValueKind::String => self.state(Stated::Unnamed, at),
+            _ if depth == 1 && matches!(kind, ValueKind::String) => self.state(Stated::Unnamed, at),
             Key::Top(Member::Message) => {
                 let place = self.place(depth);
                 if place != Place::Nowhere {

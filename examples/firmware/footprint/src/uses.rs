@@ -41,7 +41,8 @@ pub fn mount(place: &mut Option<FlashLog<Nor>>) -> Option<&mut FlashLog<Nor>> {
 /// A message's record into the log, without a journal: encode, program, sync.
 #[inline(never)]
 pub fn append_record(log: &mut FlashLog<Nor>, n: u64) -> Option<()> {
-    let id = EntryId::own(IdKind::Message, n);
+    let mut id = EntryId::empty();
+    id.set_own(IdKind::Message, n);
     let entry = MessageEntry {
         id: &id,
         parent_id: None,
