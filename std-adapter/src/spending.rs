@@ -12,7 +12,7 @@ use sessionlog_core::{
     record::{Kind, Role},
 };
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     sync::{
@@ -148,8 +148,8 @@ struct Message {
     time: Option<Timestamp>,
     /// The same for copies of the same message.
     print: u64,
-    /// Likewise, by the provider's name for an answer, where the log tells that.
-    response: Option<u64>,
+    /// Likewise, by what else a log tells: the provider's name for an answer, what a fork has in common with its parent.
+    others: [Option<u64>; 2],
     /// `None` for the user's.
     answer: Option<Answer>,
 }
@@ -176,7 +176,7 @@ impl FileSpending {
         let mut file = Self::of_log(&log, format);
         let newer = std::mem::take(&mut file.messages);
         for part in parts.iter().rev() {
-            file.add(part);
+            file.add(part, None);
         }
         // Their models have been numbered already.
         file.messages.extend(newer);
@@ -203,7 +203,7 @@ impl FileSpending {
             Message {
                 time: said.time,
                 print: print(Some(id), said.time, model, usage),
-                response: answer.as_ref().and_then(|answer| answer.response),
+                others: [answer.as_ref().and_then(|answer| answer.response), None],
                 answer: answer.map(|answer| Answer {
                     model: answer.model,
                     usage: answer.usage,
@@ -234,12 +234,13 @@ impl FileSpending {
             models: Vec::new(),
             messages: Vec::new(),
         };
-        file.add(log);
+        file.add(log, format);
         file
     }
 
     /// Adds a part of the session.
-    fn add(&mut self, log: &SessionLog) {
+    fn add(&mut self, log: &SessionLog, format: Option<Format>) {
+        let mut copies = Copies::new(log, format);
         for node in log.nodes().filter(|node| !log.inherited(node.index)) {
             let answer = match (node.kind, node.role) {
                 (Kind::Message, Role::User) => None,
@@ -263,7 +264,7 @@ impl FileSpending {
             self.messages.push(Message {
                 time: node.timestamp,
                 print: print(node.id, node.timestamp, node.model, node.usage),
-                response: None,
+                others: copies.of(log, node.index),
                 answer,
             });
         }
@@ -285,6 +286,55 @@ fn print(
     let mut hasher = DefaultHasher::new();
     (id, time, model, usage).hash(&mut hasher);
     hasher.finish()
+}
+
+/// Tells messages that a fork of claw-code's has in common with its parent. They have neither ids nor times there, so that
+/// what they say has to do: the same message, of the same session or of the one that it was forked from.
+struct Copies {
+    sessions: [Option<String>; 2],
+    /// How often the same was said before.
+    said: HashMap<u64, u32>,
+}
+
+impl Copies {
+    fn new(log: &SessionLog, format: Option<Format>) -> Self {
+        let claw = matches!(format, Some(Format::Claw | Format::ClawObject));
+        let parent = log
+            .header()
+            .and_then(|header| header.parent_session.clone());
+        let sessions = match claw {
+            true => [Some(log.id()), parent],
+            false => [None, None],
+        };
+        Copies {
+            sessions,
+            said: HashMap::new(),
+        }
+    }
+
+    fn of(&mut self, log: &SessionLog, index: u32) -> [Option<u64>; 2] {
+        if self.sessions[0].is_none() {
+            return [None, None];
+        }
+        let Ok(payload) = log.payload(index) else {
+            return [None, None];
+        };
+        let mut hasher = DefaultHasher::new();
+        for (name, value) in interchange::members(payload.get()).unwrap_or_default() {
+            if matches!(&*name, "role" | "content" | "usage") {
+                (name, value.get()).hash(&mut hasher);
+            }
+        }
+        let said = hasher.finish();
+        let count = self.said.entry(said).or_default();
+        *count += 1;
+        let count = *count;
+        self.sessions.each_ref().map(|session| {
+            let mut hasher = DefaultHasher::new();
+            (session.as_ref()?, said, count).hash(&mut hasher);
+            Some(hasher.finish())
+        })
+    }
 }
 
 /// Who wrote a session.
@@ -345,15 +395,14 @@ impl<'q> Adding<'q> {
             .iter()
             .filter(|message| question.asks(message))
         {
-            let copied = self.seen.contains(&message.print)
-                || message
-                    .response
-                    .is_some_and(|name| self.seen.contains(&name));
-            if copied {
+            let known = message.others.into_iter().flatten();
+            let known = known.chain([message.print]);
+            // A copy of it may be copied in turn, and be called otherwise there.
+            prints.extend(known.clone());
+            if known.into_iter().any(|print| self.seen.contains(&print)) {
                 self.spending.duplicates += 1;
                 continue;
             }
-            prints.extend(message.response.into_iter().chain([message.print]));
             let key = question.key(&file, message);
             let (sessions, sum) = match self.rows.get_mut(&key) {
                 Some(row) => row,
