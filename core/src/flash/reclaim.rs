@@ -7,14 +7,11 @@
 
 use super::{
     Error, FlashLog, Policy, SessionId,
-    device::Device,
-    layout::{Content, FRAME_HEADER, FrameHeader, MAX_FRAME},
+    device::{Buffer, Device},
+    layout::{Content, FRAME_HEADER, FrameHeader},
     view::View,
 };
-use crate::{
-    bytes::{copy, find},
-    crc::Crc32,
-};
+use crate::crc::Crc32;
 use embedded_storage::nor_flash::{ErrorType, ReadNorFlash};
 
 /// What the copy of a header says, before its checksum.
@@ -26,9 +23,6 @@ const CRC_KEY: &[u8] = br#","crc":""#;
 const CLOSING: usize = CRC_KEY.len() + 8 + CLOSE.len() + 1;
 
 const CLOSE: &[u8] = br#""}"#;
-
-/// So much of a line's end tells where the mark goes.
-const ENDING: usize = MARK.len() + CLOSING;
 
 /// How the tail is moved. A log comes by it when something is given up for the first time, so that a device that never
 /// does so need not link what it takes.
@@ -64,11 +58,20 @@ pub(super) struct Opened {
 
 /// A session's header, to be copied.
 struct HeaderLine {
-    source: View,
+    source: Bytes,
     /// Length, line end included.
     len: u32,
     /// Where the mark goes, and whether a checksum follows.
     mark: Option<(u32, bool)>,
+}
+
+/// A stream's beginning, byte by byte: so the code is small, and a header is copied seldom.
+struct Bytes {
+    view: View,
+    /// What was read last, from this offset on.
+    some: [u8; 32],
+    at: u32,
+    held: u32,
 }
 
 impl<F: ReadNorFlash> FlashLog<F> {
@@ -156,7 +159,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
 
     /// The header of a session that loses what lies before block `tail`.
     fn header_line(&mut self, session: u32, tail: u32) -> Result<Option<HeaderLine>, F::Error> {
-        let source = if session == self.view.session && !self.new_session {
+        let view = if session == self.view.session && !self.new_session {
             self.open_view()?;
             self.view
         } else {
@@ -165,7 +168,14 @@ impl<F: ReadNorFlash> FlashLog<F> {
             view.open(&mut self.device)?;
             view
         };
-        let room = source.first_record(&mut self.device, tail)?;
+        let room = view.first_record(&mut self.device, tail)?;
+        let source = Bytes {
+            view,
+            some: [0; 32],
+            at: 0,
+            held: 0,
+        };
+        let room = u32::try_from(room).unwrap_or(u32::MAX);
         HeaderLine::find(source, &mut self.device, room)
     }
 
@@ -180,47 +190,71 @@ impl<F: ReadNorFlash> FlashLog<F> {
     }
 }
 
+impl Bytes {
+    /// The byte at an offset; 0, which no record contains, when it cannot be read.
+    fn get<F: ReadNorFlash>(&mut self, device: &mut Device<F>, at: u32) -> Result<u8, F::Error> {
+        if at.wrapping_sub(self.at) >= self.held {
+            self.held = 0;
+            let count = self.view.read(device, at.into(), &mut self.some)?;
+            (self.at, self.held) = (at, count as u32);
+        }
+        let byte = self.some.get(at.wrapping_sub(self.at) as usize);
+        Ok(byte.copied().filter(|_| self.held > 0).unwrap_or(0))
+    }
+
+    /// Whether `text` stands before `end`.
+    fn ends<F: ReadNorFlash>(
+        &mut self,
+        device: &mut Device<F>,
+        end: u32,
+        text: &[u8],
+    ) -> Result<bool, F::Error> {
+        let Some(mut at) = end.checked_sub(text.len() as u32) else {
+            return Ok(false);
+        };
+        for byte in text {
+            if self.get(device, at)? != *byte {
+                return Ok(false);
+            }
+            at = at.wrapping_add(1);
+        }
+        Ok(true)
+    }
+}
+
 impl HeaderLine {
     /// Looks at the first line of `source`. `None` when it is damaged or longer than can be copied; `room` is what
     /// the copy may take.
     fn find<F: ReadNorFlash>(
-        source: View,
+        mut source: Bytes,
         device: &mut Device<F>,
-        room: u64,
+        room: u32,
     ) -> Result<Option<Self>, F::Error> {
         let most = device.geometry.max_header();
-        let most = most.saturating_add(MARK.len() as u32);
-        let room = u32::try_from(room).unwrap_or(u32::MAX);
-        let mut bytes = [0; 64];
-        let mut at = 0_u32;
-        let len = loop {
-            let count = source.read(device, at.into(), &mut bytes)?;
-            let read = bytes.get(..count).unwrap_or(&[]);
-            if let Some(end) = find(b'\n', read) {
-                break at.saturating_add(end as u32).saturating_add(1);
-            }
-            at = at.saturating_add(count as u32);
-            if count == 0 || at > most || find(0, read).is_some() {
+        let most = most.saturating_add(MARK.len() as u32).min(room);
+        let mut len = 0_u32;
+        let mut byte = 0;
+        while byte != b'\n' {
+            if len >= most {
                 return Ok(None);
             }
-        };
-        if len > room.min(most) {
-            return Ok(None);
+            byte = source.get(device, len)?;
+            if byte == 0 {
+                return Ok(None);
+            }
+            len = len.wrapping_add(1);
         }
-        let start = len.saturating_sub(ENDING as u32);
-        let count = len.saturating_sub(start) as usize;
-        let ending = bytes.get_mut(..count).unwrap_or(&mut []);
-        let mut read = 0;
-        while read < count {
-            let out = ending.get_mut(read..).unwrap_or(&mut []);
-            let from = u64::from(start).saturating_add(read as u64);
-            match source.read(device, from, out)? {
-                0 => break,
-                more => read = read.saturating_add(more),
+        // Where the mark goes, when the line is a JSON object and has none: before its checksum, if there is one.
+        let mut mark = None;
+        if source.ends(device, len, b"}\n")? && len.saturating_add(MARK.len() as u32) <= room {
+            let key = len.wrapping_sub(CLOSING.wrapping_sub(CRC_KEY.len()) as u32);
+            let sealed = len >= CLOSING as u32 && source.ends(device, key, CRC_KEY)?;
+            let behind = if sealed { CLOSING as u32 } else { 2 };
+            let place = len.wrapping_sub(behind);
+            if !source.ends(device, place, MARK)? {
+                mark = Some((place, sealed));
             }
         }
-        let marked = len.saturating_add(MARK.len() as u32) <= room;
-        let mark = mark_place(ending, len).filter(|_| marked);
         Ok(Some(HeaderLine { source, len, mark }))
     }
 
@@ -237,10 +271,10 @@ impl HeaderLine {
             seq,
             pos,
             program,
-            buf: [0; MAX_FRAME as usize],
             fill: 0,
             offset: 0,
             crc: Crc32::new(),
+            buf: Buffer::new(),
         };
         let (verbatim, sealed) = self.mark.unwrap_or((self.len, false));
         out.copy(device, 0, verbatim)?;
@@ -252,7 +286,7 @@ impl HeaderLine {
                 out.put(device, CRC_KEY)?;
                 out.put(device, &crc)?;
                 out.put(device, CLOSE)?;
-                rest = self.len.saturating_sub(1);
+                rest = self.len.wrapping_sub(1);
             }
             out.copy(device, rest, self.len)?;
         }
@@ -261,52 +295,30 @@ impl HeaderLine {
     }
 }
 
-/// Where the mark goes in a line of `len` bytes that ends with `ending`, and whether a checksum follows; `None` when the
-/// line has the mark, or is no JSON object.
-fn mark_place(ending: &[u8], len: u32) -> Option<(u32, bool)> {
-    let object = ending.strip_suffix(b"}\n")?;
-    let closing = ending.len().checked_sub(CLOSING);
-    let closing = closing.filter(|at| ending.get(*at..).is_some_and(|c| c.starts_with(CRC_KEY)));
-    let (before, behind) = match closing {
-        Some(at) => (ending.get(..at).unwrap_or(&[]), CLOSING),
-        None => (object, 2),
-    };
-    let place = len.saturating_sub(behind as u32);
-    (!before.ends_with(MARK)).then_some((place, closing.is_some()))
-}
-
 /// The frames of a header copy.
 struct CopyFrames<F: ErrorType> {
-    source: View,
+    source: Bytes,
     seq: u32,
     pos: u32,
     program: Program<F>,
-    buf: [u8; MAX_FRAME as usize],
     fill: usize,
     offset: u64,
     crc: Crc32,
+    buf: Buffer,
 }
 
 impl<F: ReadNorFlash> CopyFrames<F> {
-    /// Where payload goes: as much as fits the present frame.
-    fn room(&mut self, device: &mut Device<F>) -> Result<&mut [u8], F::Error> {
-        if self.fill >= device.geometry.payload_room(self.pos) as usize {
-            self.program(device, false)?;
-        }
-        let room = device.geometry.payload_room(self.pos) as usize;
-        let buf = self.buf.get_mut(FRAME_HEADER as usize..).unwrap_or(&mut []);
-        Ok(buf.get_mut(self.fill..room).unwrap_or(&mut []))
-    }
-
-    fn put(&mut self, device: &mut Device<F>, mut bytes: &[u8]) -> Result<(), F::Error> {
+    fn put(&mut self, device: &mut Device<F>, bytes: &[u8]) -> Result<(), F::Error> {
         self.crc.update(bytes);
-        while !bytes.is_empty() {
-            let count = copy(self.room(device)?, bytes);
-            self.fill = self.fill.saturating_add(count);
-            bytes = match bytes.get(count..) {
-                Some(rest) if count > 0 => rest,
-                _ => &[],
-            };
+        for byte in bytes {
+            if self.fill >= device.geometry.payload_room(self.pos) as usize {
+                self.program(device, false)?;
+            }
+            let at = self.fill.wrapping_add(FRAME_HEADER as usize);
+            if let Some(place) = self.buf.bytes().get_mut(at) {
+                *place = *byte;
+            }
+            self.fill = self.fill.wrapping_add(1);
         }
         Ok(())
     }
@@ -314,20 +326,9 @@ impl<F: ReadNorFlash> CopyFrames<F> {
     /// What the source holds from `at` to `end`.
     fn copy(&mut self, device: &mut Device<F>, mut at: u32, end: u32) -> Result<(), F::Error> {
         while at < end {
-            let most = self
-                .room(device)?
-                .len()
-                .min(end.saturating_sub(at) as usize);
-            let start = self.fill.saturating_add(FRAME_HEADER as usize);
-            let end_of_piece = start.saturating_add(most);
-            let piece = self.buf.get_mut(start..end_of_piece).unwrap_or(&mut []);
-            let count = self.source.read(device, at.into(), piece)?;
-            if count == 0 {
-                break;
-            }
-            self.crc.update(piece.get(..count).unwrap_or(&[]));
-            self.fill = self.fill.saturating_add(count);
-            at = at.saturating_add(count as u32);
+            let byte = self.source.get(device, at)?;
+            self.put(device, &[byte])?;
+            at = at.wrapping_add(1);
         }
         Ok(())
     }
@@ -338,10 +339,10 @@ impl<F: ReadNorFlash> CopyFrames<F> {
         }
         let header = FrameHeader::new(Content::Copy, self.offset, self.offset == 0, last);
         let (seq, pos) = (self.seq, self.pos);
-        let bytes = header.seal(&mut self.buf, self.fill, &device.geometry, seq, pos);
+        let bytes = header.seal(self.buf.bytes(), self.fill, &device.geometry, seq, pos);
         (self.program)(device, seq, pos, bytes)?;
-        self.pos = pos.saturating_add(bytes.len() as u32);
-        self.offset = self.offset.saturating_add(self.fill as u64);
+        self.pos = pos.wrapping_add(bytes.len() as u32);
+        self.offset = self.offset.wrapping_add(self.fill as u64);
         self.fill = 0;
         Ok(())
     }

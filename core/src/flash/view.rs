@@ -157,68 +157,49 @@ impl View {
         at: u64,
         out: &mut [u8],
     ) -> Result<usize, F::Error> {
-        let end = self.len.max(self.base);
-        let out = up_to(out, at, end);
+        let out = up_to(out, at, self.len.max(self.base));
         if out.is_empty() {
             return Ok(0);
         }
-        if at < self.base {
-            return self.read_start(device, at, out);
-        }
-        if !self.enter(device, at)? {
+        let limit;
+        let mut walk;
+        if at < self.copy_len.into() {
+            limit = self.copy_len.into();
+            walk = device.walk(Content::Copy, self.copy.unwrap_or(0), 0);
+        } else if at < self.base {
+            // The blocks that are gone, as a blank line.
+            let out = up_to(out, at, self.base);
+            let count = fill(out, b' ');
+            if at.wrapping_add(count as u64) == self.base
+                && let Some(last) = out.last_mut()
+            {
+                *last = b'\n';
+            }
+            return Ok(count);
+        } else if self.enter(device, at)? {
+            let present = &device.present;
+            limit = present.part.limit;
+            let start = present.start(at, device.geometry.header_len());
+            let offset = present.part.start.wrapping_add(start.ahead.into());
+            walk = Walk::new(Content::Stream, present.seq, start.pos, offset);
+        } else {
             return Ok(fill(up_to(out, at, self.len), 0));
         }
-        let present = &device.present;
-        let limit = present.part.limit;
-        let start = present.start(at, device.geometry.header_len());
-        let offset = present.part.start.wrapping_add(start.ahead.into());
-        let mut walk = Walk::new(Content::Stream, present.seq, start.pos, offset);
-        loop {
-            let found = device.next(&mut walk)?;
-            let mut to = limit;
-            if found {
+        while device.next(&mut walk)? {
+            if walk.content == Content::Stream {
                 let stride = device.geometry.block_size().div_ceil(MARKS as u32);
                 device.present.remember(&walk.frame, stride);
-                if at >= walk.frame.offset {
-                    let payload = device.payload(&walk, at);
-                    if payload.is_empty() {
-                        continue;
-                    }
-                    return Ok(copy(up_to(out, at, limit), payload));
-                }
-                to = limit.min(walk.frame.offset);
             }
-            // Damage has taken what lies before that.
-            return Ok(fill(up_to(out, at, to), 0));
-        }
-    }
-
-    /// Reads from what stands in for the blocks that are gone.
-    fn read_start<F: ReadNorFlash>(
-        &self,
-        device: &mut Device<F>,
-        at: u64,
-        out: &mut [u8],
-    ) -> Result<usize, F::Error> {
-        let copied = u64::from(self.copy_len);
-        if let Some(block) = self.copy
-            && at < copied
-        {
-            let mut walk = device.walk(Content::Copy, block, 0);
-            while device.next(&mut walk)? {
-                if at >= walk.frame.offset && at < walk.frame.end() {
-                    return Ok(copy(out, device.payload(&walk, at)));
-                }
+            let payload = device.payload(&walk, at);
+            if !payload.is_empty() {
+                return Ok(copy(up_to(out, at, limit), payload));
+            }
+            if at < walk.frame.offset {
+                return Ok(fill(up_to(out, at, limit.min(walk.frame.offset)), 0));
             }
         }
-        let out = up_to(out, at.max(copied), self.base);
-        let count = fill(out, b' ');
-        if at.max(copied).wrapping_add(count as u64) == self.base
-            && let Some(last) = out.last_mut()
-        {
-            *last = b'\n';
-        }
-        Ok(count)
+        // Damage has taken what lies before that.
+        Ok(fill(up_to(out, at, limit), 0))
     }
 
     /// Finds the block that holds offset `at`; `false` when no block of the session can be read.

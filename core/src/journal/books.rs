@@ -4,7 +4,8 @@ use crate::{
     compaction::{Cut, estimate_tokens},
     id::{EntryId, IdKind, Sequence},
     record::{Record, Role, Totals},
-    usage::{UsageTotals, add_to},
+    replay::Tally,
+    usage::add_to,
 };
 
 /// Whose name the tip bears: as a text it would take 128 bytes, and the books are held twice.
@@ -37,9 +38,6 @@ impl Tip {
 pub(super) struct Books {
     pub(super) tip: Tip,
     pub(super) sequence: Sequence,
-    pub(super) branch: UsageTotals,
-    /// Its turns are not counted: no checkpoint records them.
-    pub(super) spent: UsageTotals,
     pub(super) watermark: u64,
     /// Messages in the context.
     pub(super) messages: u64,
@@ -66,26 +64,19 @@ impl Books {
         }
     }
 
-    pub(super) fn spent_since_watermark(&self) -> u64 {
-        self.spent
-            .usage
-            .total_tokens()
-            .saturating_sub(self.watermark)
-    }
-
-    pub(super) fn totals(&self) -> Totals {
+    pub(super) fn totals(&self, sums: &Tally) -> Totals {
         Totals {
-            branch: self.branch,
-            spent: self.spent,
+            branch: sums.branch,
+            spent: *sums.spent(),
             watermark: self.watermark,
             next_seq: self.sequence.peek(),
         }
     }
 
-    /// What a compaction does whose marker has this number.
-    pub(super) fn compact(&mut self, n: u64, cut: Cut, summary_bytes: u64) {
+    /// What a compaction does whose marker has this number, after so many tokens were spent.
+    pub(super) fn compact(&mut self, n: u64, cut: Cut, summary_bytes: u64, spent: u64) {
         self.tip = Tip::Own(IdKind::Compaction, n);
-        self.watermark = self.spent.usage.total_tokens();
+        self.watermark = spent;
         self.messages = cut.kept as u64;
         self.message_tokens = cut.tokens;
         self.summary_tokens = Some(estimate_tokens(summary_bytes));
@@ -96,7 +87,6 @@ impl Books {
     /// What belongs to the log and not to the branch.
     pub(super) fn carry_over(&mut self, log: &Books) {
         self.sequence = log.sequence;
-        self.spent = log.spent;
         self.watermark = log.watermark;
         self.leaves = true;
     }
@@ -104,9 +94,6 @@ impl Books {
     /// Takes in message number `n`, which was written.
     pub(super) fn append<I>(&mut self, record: &Record<I>, n: u64) {
         let message = &record.message;
-        record.add_usage_to(&mut self.branch);
-        record.add_usage_to(&mut self.spent);
-        self.spent.turns = 0;
         self.tip = Tip::Own(IdKind::Message, n);
         self.unmarked = true;
         let tokens = estimate_tokens(message.text_len);

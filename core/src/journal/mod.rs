@@ -98,6 +98,8 @@ pub struct Journal<S, C, const N: usize, I = EntryId> {
     books: Books,
     /// What they were when something was last acknowledged.
     saved: Books,
+    /// Usage of the branch and of all that was spent, and what these were then.
+    sums: Tally,
     /// The tip's name where it is foreign.
     foreign: EntryId,
     /// Where the next entry goes.
@@ -174,6 +176,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             beginning: Beginning::NEW,
             books: Books::default(),
             saved: Books::default(),
+            sums: Tally::NEW,
             foreign: EntryId::own(IdKind::Message, 0),
             end: 0,
             saved_end: 0,
@@ -246,6 +249,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
                 return Err(self.undo_append(start, sequence, JournalError::from(error)));
             }
         };
+        self.sums.append(self.scanner.record());
         self.books.append(self.scanner.record(), n);
         self.books.sequence = sequence;
         self.changes = self.changes.wrapping_add(1);
@@ -285,9 +289,11 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     /// Whether a compaction is due by the triggers.
     pub fn compaction_due(&self) -> Option<Reason> {
         let books = &self.books;
-        self.options
-            .triggers
-            .due(books.spent_since_watermark(), books.context_tokens())
+        let spent = self.sums.spent().usage.total_tokens();
+        self.options.triggers.due(
+            spent.saturating_sub(books.watermark),
+            books.context_tokens(),
+        )
     }
 
     /// Plans a compaction: reads the context back, chooses what is kept, and writes nothing. `window` is lent for reading.
@@ -384,9 +390,9 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             tokens_before: plan.tokens_before,
             tokens_after: plan.cut.tokens,
             totals: Some(&Totals {
-                watermark: self.books.spent.usage.total_tokens(),
+                watermark: self.sums.spent().usage.total_tokens(),
                 next_seq: sequence.peek(),
-                ..self.books.totals()
+                ..self.books.totals(&self.sums)
             }),
         };
         let written = entry.encode(&mut self.storage);
@@ -396,7 +402,8 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             Err(error) => return Err(self.roll_back(error.into())),
         }
         self.changes = self.changes.wrapping_add(1);
-        self.books.compact(n, plan.cut, summary.len() as u64);
+        let spent = self.sums.spent().usage.total_tokens();
+        self.books.compact(n, plan.cut, summary.len() as u64, spent);
         if self.books.wants_leaf() {
             self.write_leaf(&id)?;
         }
@@ -415,12 +422,12 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     ) -> Result<EntryId, JournalError<S::Error>> {
         self.end_turn()?;
         self.sync()?;
-        let before = core::mem::take(&mut self.books);
+        let (before, sums) = (self.books, self.sums);
         let foreign = self.foreign.clone();
-        let written = self.go_to(target, &before, window);
+        let written = self.go_to(target, &before, &sums, window);
         if written.is_err() {
             let sequence = self.books.sequence;
-            self.books = before;
+            (self.books, self.sums) = (before, sums);
             self.foreign = foreign;
             if self.tail == write::Tail::Torn {
                 self.books.sequence = sequence;
@@ -434,10 +441,9 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         &mut self,
         target: &EntryId,
         log: &Books,
+        sums: &Tally,
         window: &mut [u8],
     ) -> Result<EntryId, JournalError<S::Error>> {
-        // What a failure to read leaves is as little as there is.
-        self.books.sequence = log.sequence;
         let from = I::of(target.as_str().as_bytes());
         let mut read = resume::ReadBack::new();
         self.read_books(window, from.as_ref(), &mut |_| (), &mut read)?;
@@ -445,6 +451,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             return Err(JournalError::NoSuchEntry);
         }
         self.books.carry_over(log);
+        self.sums.carry_over(sums);
         let leaf = self.write_leaf(target)?;
         self.acknowledge(true)?;
         Ok(leaf)
@@ -514,17 +521,17 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
 
     /// Usage and turns of the branch.
     pub fn branch_usage(&self) -> UsageTotals {
-        self.books.branch
+        self.sums.branch
     }
 
     /// Usage of all that this session itself spent, abandoned branches included. Turns are not counted.
     pub fn spent(&self) -> UsageTotals {
-        self.books.spent
+        *self.sums.spent()
     }
 
     /// The checkpoint as it would be written now (F19).
     pub fn totals(&self) -> Totals {
-        self.books.totals()
+        self.books.totals(&self.sums)
     }
 
     /// Messages in the context, without the summary.

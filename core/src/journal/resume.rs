@@ -152,16 +152,18 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         read: &mut ReadBack<I>,
     ) -> Result<(), ReplayError<S::Error>> {
         let (books, beginning) = (&mut self.books, &mut self.beginning);
-        let mut tally = Tally::NEW;
+        self.sums = Tally::NEW;
         replay(
             &mut self.storage,
             window,
             &mut self.scanner,
-            Some(&mut tally),
+            Some(&mut self.sums),
             (None, look, from),
             &mut |replay| books.read_back(replay, context, beginning, read),
         )?;
-        self.books.take_sums(&tally);
+        self.sums.close();
+        self.books.watermark = self.sums.watermark();
+        self.books.sequence = self.sums.sequence();
         Ok(())
     }
 
@@ -254,15 +256,6 @@ impl Books {
         read.holds = replay.prefix_holds()?;
         beginning.clone_from(replay.beginning());
         Ok(())
-    }
-
-    #[inline(never)] // It knows then that nothing overlaps, and needs no `memmove`.
-    fn take_sums(&mut self, tally: &Tally) {
-        self.branch = tally.branch;
-        self.spent = *tally.spent();
-        self.spent.turns = 0;
-        self.watermark = tally.watermark();
-        self.sequence = tally.sequence();
     }
 }
 

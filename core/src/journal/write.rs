@@ -69,7 +69,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             entry_id: tip,
             totals: Some(&Totals {
                 next_seq: sequence.peek(),
-                ..self.books.totals()
+                ..self.books.totals(&self.sums)
             }),
         };
         let written = leaf.encode(&mut self.storage);
@@ -97,6 +97,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         }
         if durable {
             self.saved = self.books;
+            self.sums.keep();
             self.saved_end = self.end;
             // What was found when the log was opened stays as it is until something is appended.
             if self.tail == Tail::Whole {
@@ -142,6 +143,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         self.changes = self.changes.wrapping_add(1);
         let sequence = self.books.sequence;
         self.books = self.saved;
+        self.sums.restore();
         self.end = self.saved_end;
         // When the storage cannot be cut now, the next append tries again before it writes.
         self.tail = match self.storage.truncate(self.saved_end) {

@@ -438,7 +438,7 @@ impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Branch<'b, R, W, T> {
         let totals = &self.back.record().totals;
         self.pass.has_base = totals.is_some();
         if let (Some(totals), Some(tally)) = (totals, self.tally.tally()) {
-            tally.base = totals.branch;
+            tally.hold(totals);
         }
     }
 

@@ -147,6 +147,44 @@ impl Tally {
         watermark: None,
     };
 
+    /// Takes in a message that is appended.
+    pub(crate) fn append<I>(&mut self, record: &Record<I>) {
+        record.add_usage_to(&mut self.branch);
+        record.add_usage_to(&mut self.spent.all);
+        self.spent.all.turns = 0;
+    }
+
+    /// Nothing more is read: what was spent has no turns, since no checkpoint records them.
+    pub(crate) fn close(&mut self) {
+        self.spent.all.turns = 0;
+        self.keep();
+    }
+
+    /// Keeps the sums as they are. (Two that only reading needs have room for them.)
+    #[inline(never)]
+    pub(crate) fn keep(&mut self) {
+        self.base = self.branch;
+        self.before_fork.all = self.spent.all;
+    }
+
+    /// The sums are again what was kept.
+    #[inline(never)]
+    pub(crate) fn restore(&mut self) {
+        self.branch = self.base;
+        self.spent.all = self.before_fork.all;
+    }
+
+    /// Takes over what was spent.
+    pub(crate) fn carry_over(&mut self, log: &Tally) {
+        self.spent = log.spent;
+    }
+
+    /// Holds the totals of a node that is sought.
+    #[inline(never)]
+    pub(super) fn hold(&mut self, totals: &Totals) {
+        self.base = totals.branch;
+    }
+
     /// The counter for the next id.
     pub fn sequence(&self) -> Sequence {
         Sequence::starting_at(self.next)
