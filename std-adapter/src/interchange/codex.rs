@@ -4,28 +4,21 @@
 //! each answer added to it. Cached tokens are part of the input there, and reasoning is part of the output.
 
 mod count;
+mod parts;
 
 use super::{
     Tail,
-    json::{Json, Members, Put, Rest, list, put, put_raw, put_text, put_text_or_null},
+    json::{Json, Members, Put, Rest, list, put, put_text, put_text_or_null},
     lines::Source,
     out::{Compaction, Head, Link, NO_TIME, Out, unix_ms},
     parts::{api_of, put_text_content, put_text_part, put_usage},
 };
 use crate::{Error, reader::name_of};
 pub(super) use count::{Counting, Index};
-use serde_json::value::RawValue;
+pub(super) use parts::{is_answer, is_injected, is_message};
+use parts::{put_part, text_of};
 use sessionlog_core::Usage;
 use std::collections::HashMap;
-
-/// Texts that Codex itself puts before the model in the user's name: no turn begins with them.
-const INJECTED: [&str; 5] = [
-    "<environment_context>",
-    "<user_instructions>",
-    "# AGENTS.md instructions",
-    "<turn_aborted>",
-    "<user_shell_command>",
-];
 
 pub(super) fn convert(source: &Source, out: &mut Out<'_>) -> Result<Tail, Error> {
     let index = Index::of(source)?;
@@ -60,36 +53,6 @@ pub(super) fn convert(source: &Source, out: &mut Out<'_>) -> Result<Tail, Error>
         }
     }
     Ok(pass.tail)
-}
-
-/// An item of this kind that the model has said.
-pub(super) fn is_answer(kind: &str, role: Option<&str>) -> bool {
-    match kind {
-        "message" => role == Some("assistant"),
-        "reasoning" | "function_call" | "custom_tool_call" | "local_shell_call" => true,
-        _ => false,
-    }
-}
-
-/// An item of this kind that the model was told.
-pub(super) fn is_message(kind: &str, has_role: bool, has_call: bool) -> bool {
-    match kind {
-        "message" => has_role,
-        "function_call_output" | "custom_tool_call_output" => has_call,
-        _ => false,
-    }
-}
-
-/// What stands in the user's name is Codex' own.
-pub(super) fn is_injected(payload: &Members<'_>) -> bool {
-    let parts = payload.get("content").and_then(list).unwrap_or_default();
-    let first = parts
-        .iter()
-        .find_map(|part| Members::of(part)?.text("text"));
-    first.is_some_and(|text| {
-        let text = text.trim_start();
-        INJECTED.iter().any(|mark| text.starts_with(mark))
-    })
 }
 
 fn message_id(line: u64) -> String {
@@ -486,52 +449,6 @@ impl Pass<'_> {
             put_text_or_null(json, "error_message", None)
         })
     }
-}
-
-/// The texts of a list of parts, or a string.
-fn text_of(raw: &RawValue) -> String {
-    if let Some(text) = super::json::text(raw) {
-        return text.into_owned();
-    }
-    let parts = list(raw).unwrap_or_default();
-    let texts = parts
-        .iter()
-        .filter_map(|part| Members::of(part)?.text("text"));
-    texts.collect::<Vec<_>>().join("\n")
-}
-
-fn put_part(json: &mut Json, raw: &RawValue) -> Put {
-    let Some(mut part) = Members::of(raw) else {
-        return put(json, raw);
-    };
-    let kind = part.text("type");
-    let is_text = matches!(kind.as_deref(), Some("input_text" | "output_text" | "text"));
-    if is_text && part.text("text").is_some() {
-        part.take("type");
-        json.begin_object()?;
-        put_text(json, "type", "text")?;
-        part.write(json)?;
-        return json.end_object();
-    }
-    if kind.as_deref() == Some("input_image")
-        && let Some(address) = part.text("image_url")
-    {
-        let media = address
-            .strip_prefix("data:")
-            .and_then(|data| data.split(';').next());
-        json.begin_object()?;
-        put_text(json, "type", "image")?;
-        json.key("source")?;
-        json.begin_object()?;
-        put_text(json, "type", "url")?;
-        if let Some(url) = part.get("image_url") {
-            put_raw(json, "url", url)?;
-        }
-        json.end_object()?;
-        put_text(json, "media_type", media.unwrap_or("image/png"))?;
-        return json.end_object();
-    }
-    put(json, raw)
 }
 
 /// The line looks like one of Codex's.

@@ -18,6 +18,7 @@ use crate::{
     lock::open_locked,
     prune::ARCHIVE,
     reader::name_of,
+    scan::scan_again,
     verify::audited,
 };
 use serde_json::value::RawValue;
@@ -115,11 +116,14 @@ fn plan(path: &Path, file: File, bytes: u64) -> Result<Result<Plan, Whole>, Erro
     let cut = log.extent(first)?.start;
     let begin = header.end() + 1;
     // Without a checkpoint behind the cut, the sums would be lost.
-    let kept_totals = context
-        .summary
-        .map(|summary| log.record(summary))
-        .transpose()?
-        .is_some_and(|record| record.totals.is_some());
+    let summary = context.summary.map(|summary| log.extent(summary));
+    let leaf = log.leaves().last().map(|leaf| Ok(leaf.extent));
+    let mut kept_totals = false;
+    for extent in [summary, leaf].into_iter().flatten() {
+        let extent = extent?;
+        let record = scan_again(log.file(), extent).map_err(Error::io(path, "read"))?;
+        kept_totals |= extent.start >= cut && record.totals.is_some();
+    }
     if cut <= begin || !kept_totals {
         return Ok(Err(Whole::NothingCompacted));
     }

@@ -267,3 +267,24 @@ fn what_is_not_split() {
     turn(&mut session, 1);
     assert_eq!(whole(session.path()), Whole::NothingCompacted);
 }
+
+#[test]
+fn an_imported_session_is_split_too() {
+    let home = tempfile::tempdir().unwrap();
+    let store = SessionStore::at(home.path());
+    let sample =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/foreign/claude/traps.jsonl");
+    let path = crate::interchange::Importer::new(&store)
+        .import(&sample)
+        .unwrap()
+        .path;
+    let (before, totals) = (known(&path), summed(std::slice::from_ref(&path)));
+    assert_eq!(summed(std::slice::from_ref(&sample)), totals);
+    let archived = split_off(&path, &store.dir().join(ARCHIVE)).unwrap();
+    assert_eq!(known(&path), before);
+    for file in [&path, &archived] {
+        assert!(verify(file).unwrap().is_sound());
+    }
+    // Source, session and what was put away of it: all of it counts once.
+    assert_eq!(summed(&[sample, path, archived]), totals);
+}

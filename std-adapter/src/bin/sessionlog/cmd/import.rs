@@ -169,7 +169,7 @@ fn not_done(
     }
     let words = words.unwrap_or_default();
     match outcome {
-        "skipped" => out.note(format_args!("skipped: {words}")),
+        "skipped" => out.note(format_args!("skipped, no session: {}", source.display())),
         _ => out.error(format_args!("{words}")),
     }
     Ok(())
