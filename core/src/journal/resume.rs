@@ -77,7 +77,6 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     }
 
     /// Takes over what the storage holds.
-    #[inline(never)]
     fn load(
         &mut self,
         window: &mut [u8],
@@ -145,7 +144,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     }
 
     /// Reads back, after a look at that many nodes of the beginning.
-    #[inline(never)]
+    #[inline(always)]
     fn read_after(
         &mut self,
         look: Option<u8>,

@@ -147,8 +147,9 @@ impl<I> Watch<I> {
 /// How far a branch has been followed. At first all of it is zero, so that it is made by clearing memory.
 struct Pass<I> {
     beginning: Beginning<I>,
-    /// The last node without a parent that was taken to be in the linear prefix though nobody had looked.
-    assumed: Option<u64>,
+    /// The offset after the first byte of the last node without a parent that was taken to be in the linear prefix though
+    /// nobody had looked; 0 when there was none.
+    assumed: u64,
     want: Want<I>,
     reach: Reach,
     /// Totals of the node that is sought are stated.
@@ -165,7 +166,7 @@ struct Pass<I> {
 impl<I> Pass<I> {
     const NEW: Self = Pass {
         beginning: Beginning::NEW,
-        assumed: None,
+        assumed: 0,
         want: Want::Tip,
         reach: Reach::NEW,
         has_base: false,
@@ -262,13 +263,14 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
 
     /// Whether all that was told is right: reads on to the beginning if anything was assumed.
     pub(super) fn prefix_holds(&mut self) -> Result<bool, ReplayError<R::Error>> {
-        let Some(assumed) = self.pass.assumed else {
+        let assumed = self.pass.assumed;
+        if assumed == 0 {
             return Ok(true);
-        };
+        }
         while self.prev() != Before::Nothing {}
         self.pass.beginning.prefix_end = Some(self.parented);
         self.back.check()?;
-        Ok(self.parented > assumed)
+        Ok(self.parented >= assumed)
     }
 
     /// Where the first record begins of those that were read; `u64::MAX` when there was none.
@@ -351,7 +353,7 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
             Some(id) => Want::Node(id.clone()),
             None if !head.ours && start < prefix_end.unwrap_or(u64::MAX) => {
                 if prefix_end.is_none() {
-                    self.pass.assumed = self.pass.assumed.max(Some(start));
+                    self.pass.assumed = self.pass.assumed.max(start.wrapping_add(1));
                 }
                 Want::Tip
             }

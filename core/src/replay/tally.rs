@@ -4,7 +4,7 @@ use super::Notes;
 use crate::{
     id::{FOREIGN_NUMBER_FLOOR, Sequence},
     record::{Kind, Record, Role, Totals},
-    usage::{Usage, UsageTotals, add_to},
+    usage::{UsageTotals, add_to},
 };
 
 /// Sums, gathered from the end back to the newest totals that can be trusted.
@@ -104,22 +104,8 @@ impl Spent {
     }
 }
 
-/// No usage at all.
-const NO_USAGE: UsageTotals = UsageTotals {
-    usage: Usage {
-        input_tokens: 0,
-        output_tokens: 0,
-        cache_read_tokens: 0,
-        cache_write_tokens: 0,
-        cache_write_1h_tokens: None,
-        reasoning_tokens: None,
-    },
-    turns: 0,
-    unreported: 0,
-};
-
 const NO_SPENT: Spent = Spent {
-    all: NO_USAGE,
+    all: UsageTotals::NONE,
     until_compaction: 0,
 };
 
@@ -165,10 +151,10 @@ impl Reach {
 impl Tally {
     /// No sums as yet.
     pub(crate) const NEW: Self = Tally {
-        branch: NO_USAGE,
+        branch: UsageTotals::NONE,
         spent: NO_SPENT,
         before_fork: NO_SPENT,
-        base: NO_USAGE,
+        base: UsageTotals::NONE,
         next: 0,
         watermark: None,
     };
