@@ -29,6 +29,16 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// No tokens.
+    pub(crate) const NONE: Self = Usage {
+        input_tokens: 0,
+        output_tokens: 0,
+        cache_read_tokens: 0,
+        cache_write_tokens: 0,
+        cache_write_1h_tokens: None,
+        reasoning_tokens: None,
+    };
+
     /// The sum of the four buckets, saturating.
     #[must_use]
     #[inline(never)] // Long on a small processor, and called in many places.
@@ -108,6 +118,13 @@ pub struct UsageTotals {
 }
 
 impl UsageTotals {
+    /// Nothing.
+    pub(crate) const NONE: Self = UsageTotals {
+        usage: Usage::NONE,
+        turns: 0,
+        unreported: 0,
+    };
+
     /// Whether every assistant message reported its usage, so that the sum is exact.
     #[must_use]
     pub const fn is_complete(&self) -> bool {

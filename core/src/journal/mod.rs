@@ -23,7 +23,7 @@ use crate::{
         CompactionEntry, Extent, Header, IdForm, Limits, MessageEntry, Payload, RecordScanner,
         Totals,
     },
-    replay::{Beginning, Head, ReplayError, Reverse, Tally},
+    replay::{Beginning, Gathered, Head, Notes, ReplayError, Reverse, Tally},
     time::Clock,
     usage::UsageTotals,
 };
@@ -144,7 +144,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             Some(journal) => journal.begin(header),
             None => Err(JournalError::Empty),
         };
-        Self::settled(place, begun).map(|(journal, ())| journal)
+        Self::settled(place, begun)
     }
 
     /// Builds a journal in its place. Never inlined, so that nothing runs above the stack that this takes.
@@ -154,15 +154,15 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     }
 
     /// The journal in its place, if what was done to it has succeeded; an empty place otherwise.
-    fn settled<T>(
+    fn settled(
         place: &mut Option<Self>,
-        done: Result<T, JournalError<S::Error>>,
-    ) -> Result<(&mut Self, T), JournalError<S::Error>> {
-        if done.is_err() {
+        done: Result<(), JournalError<S::Error>>,
+    ) -> Result<&mut Self, JournalError<S::Error>> {
+        if let Err(error) = done {
             *place = None;
+            return Err(error);
         }
-        let journal = place.as_mut().ok_or(JournalError::Empty);
-        done.and_then(|done| Ok((journal?, done)))
+        place.as_mut().ok_or(JournalError::Empty)
     }
 
     /// A journal of which nothing is known.
@@ -445,8 +445,8 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         window: &mut [u8],
     ) -> Result<EntryId, JournalError<S::Error>> {
         let from = I::of(target.as_str().as_bytes());
-        let mut read = resume::ReadBack::new();
-        self.read_books(window, from.as_ref(), &mut |_| (), &mut read)?;
+        let mut notes = Notes::default();
+        self.read_books(window, from.as_ref(), &mut |_| (), &mut notes)?;
         if self.books.tip == Tip::Nothing {
             return Err(JournalError::NoSuchEntry);
         }
@@ -463,7 +463,8 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         window: &'b mut [u8],
     ) -> Result<ContextOf<'b, S, I>, ReplayError<S::Error>> {
         let from = self.tip_form();
-        let mut replay = Reverse::closed(&mut self.storage, window, &mut self.scanner, Tally::NEW);
+        let mut replay =
+            Reverse::closed(&mut self.storage, window, &mut self.scanner, Gathered::NEW);
         resume::open(&mut replay, known(&self.beginning), None, from.as_ref())?;
         Ok(replay)
     }

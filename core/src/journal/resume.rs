@@ -9,7 +9,7 @@ use crate::{
     compaction::estimate_tokens,
     id::EntryId,
     record::{FORMAT_VERSION, IdForm, Record, RecordScanner, Role},
-    replay::{Beginning, Item, Notes, ReplayError, Reverse, Tally, Tallying},
+    replay::{Beginning, Gathering, Item, Notes, ReplayError, Reverse, Tally},
     time::Clock,
     usage::add_to,
 };
@@ -51,7 +51,8 @@ impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
         mut context: impl FnMut(Option<(Item, &Record)>),
     ) -> Result<(Self, Resumed), JournalError<S::Error>> {
         let mut journal = Self::blank(storage, clock, options);
-        let resumed = journal.load(window, &mut context)?;
+        let mut resumed = Resumed::default();
+        journal.load(window, &mut context, &mut resumed)?;
         Ok((journal, resumed))
     }
 }
@@ -67,29 +68,29 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         window: &mut [u8],
     ) -> Result<(&'p mut Self, Resumed), JournalError<S::Error>> {
         Self::settle(place, storage, clock, options);
+        let mut resumed = Resumed::default();
         let loaded = match place {
-            Some(journal) => journal.load(window, &mut |_| ()),
+            Some(journal) => journal.load(window, &mut |_| (), &mut resumed),
             None => Err(JournalError::Empty),
         };
-        Self::settled(place, loaded)
+        Self::settled(place, loaded).map(|journal| (journal, resumed))
     }
 
     /// Takes over what the storage holds.
-    #[inline(never)]
     fn load(
         &mut self,
         window: &mut [u8],
         context: Telling<'_, I>,
-    ) -> Result<Resumed, JournalError<S::Error>> {
+        resumed: &mut Resumed,
+    ) -> Result<(), JournalError<S::Error>> {
         let length = self.storage.seek(SeekFrom::End(0))?;
         if length == 0 {
             return Err(JournalError::Empty);
         }
-        let mut read = ReadBack::new();
-        self.read_books(window, None, context, &mut read)?;
-        let notes = read.notes;
+        self.read_books(window, None, context, &mut resumed.notes)?;
         let head = &self.beginning.head;
         let headless = head.extent.is_none();
+        resumed.headless = headless;
         if !headless && head.version != Some(FORMAT_VERSION) {
             return Err(JournalError::UnsupportedVersion(head.version));
         }
@@ -99,7 +100,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         let mut last = [0];
         self.storage.seek(SeekFrom::End(-1))?;
         self.storage.read(&mut last)?;
-        (self.tail, self.end) = match notes.torn_at {
+        (self.tail, self.end) = match resumed.notes.torn_at {
             Some(at) => (Tail::Torn, at),
             None if last == *b"\n" => (Tail::Whole, length),
             None => (Tail::Unended, length),
@@ -110,7 +111,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             Tail::Unended => Tail::Unended,
             Tail::Whole | Tail::Torn => Tail::Whole,
         };
-        Ok(Resumed { notes, headless })
+        Ok(())
     }
 
     /// Reads the books back: those of the log's tip, or of the node `from` as if it were the tip. Tells of the context's
@@ -121,12 +122,13 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         window: &mut [u8],
         from: Option<&I>,
         context: Telling<'_, I>,
-        read: &mut ReadBack<I>,
+        notes: &mut Notes,
     ) -> Result<(), JournalError<S::Error>> {
+        let mut read = ReadBack::new();
         let mut look = Some(LOOK);
         while !read.holds {
             context(None);
-            self.read_after(look, window, from, context, read)?;
+            self.read_after(look, window, from, context, notes, &mut read)?;
             look = None;
         }
         let Some(id) = &read.tip else {
@@ -142,26 +144,29 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     }
 
     /// Reads back, after a look at that many nodes of the beginning.
-    #[inline(never)]
+    #[inline(always)]
     fn read_after(
         &mut self,
         look: Option<u8>,
         window: &mut [u8],
         from: Option<&I>,
         context: Telling<'_, I>,
+        notes: &mut Notes,
         read: &mut ReadBack<I>,
     ) -> Result<(), ReplayError<S::Error>> {
         let (books, beginning) = (&mut self.books, &mut self.beginning);
         self.sums = Tally::NEW;
+        *notes = Notes::default();
         replay(
             &mut self.storage,
             window,
             &mut self.scanner,
-            Some(&mut self.sums),
+            Some((&mut self.sums, notes)),
             (None, look, from),
             &mut |replay| books.read_back(replay, context, beginning, read),
         )?;
         self.sums.close();
+        self.books.leaves = self.beginning.head.ours || notes.leaves > 0;
         self.books.watermark = self.sums.watermark();
         self.books.sequence = self.sums.sequence();
         Ok(())
@@ -247,8 +252,6 @@ impl Books {
             add_to(&mut self.message_tokens, tokens);
         }
         replay.complete_tally()?;
-        read.notes = *replay.notes();
-        self.leaves = replay.head().ours || read.notes.leaves > 0;
         read.tip = replay.tip_id().cloned();
         read.tip_at = replay.tip().unwrap_or_default().start;
         read.followed = replay.tip_is_followed();
@@ -261,7 +264,7 @@ impl Books {
 
 /// A replay of which everything is lent.
 pub(super) type Lent<'b, S, I> =
-    Reverse<'b, &'b mut S, &'b mut RecordScanner<I>, Option<&'b mut Tally>>;
+    Reverse<'b, &'b mut S, &'b mut RecordScanner<I>, Option<(&'b mut Tally, &'b mut Notes)>>;
 
 /// Is told of the context's entries.
 type Telling<'t, I> = &'t mut dyn FnMut(Option<(Item, &Record<I>)>);
@@ -279,18 +282,18 @@ pub(super) fn replay<S: Storage, I: IdForm>(
     storage: &mut S,
     window: &mut [u8],
     scanner: &mut RecordScanner<I>,
-    tally: Option<&mut Tally>,
+    gathered: Option<(&mut Tally, &mut Notes)>,
     (beginning, look, from): Start<'_, I>,
     read: Reading<'_, S, I>,
 ) -> Result<(), ReplayError<S::Error>> {
-    let mut replay = Reverse::closed(storage, window, scanner, tally);
+    let mut replay = Reverse::closed(storage, window, scanner, gathered);
     open(&mut replay, beginning, look, from)?;
     read(&mut replay)
 }
 
 /// Opens a replay.
 #[inline(always)]
-pub(super) fn open<S: Storage, I: IdForm, T: Tallying>(
+pub(super) fn open<S: Storage, I: IdForm, T: Gathering>(
     replay: &mut Reverse<'_, &mut S, &mut RecordScanner<I>, T>,
     beginning: Option<&Beginning<I>>,
     look: Option<u8>,
@@ -305,7 +308,6 @@ pub(super) fn open<S: Storage, I: IdForm, T: Tallying>(
 
 /// What was met on the way back.
 pub(super) struct ReadBack<I> {
-    notes: Notes,
     /// The tip's id, if it has one, and where it lies.
     tip: Option<I>,
     tip_at: u64,
@@ -319,7 +321,6 @@ impl<I> ReadBack<I> {
     /// Nothing was read as yet.
     pub(super) fn new() -> Self {
         ReadBack {
-            notes: Notes::default(),
             tip: None,
             tip_at: 0,
             followed: false,

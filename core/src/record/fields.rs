@@ -6,7 +6,7 @@
 mod sink;
 
 use super::{
-    Fault, Kind, Record, Role, Span,
+    Fault, Kind, Record, Role, Span, Totals,
     ids::IdForm,
     key::{Count, Key, Member},
 };
@@ -351,7 +351,7 @@ impl<I> Fields<I> {
         match place {
             Place::Role => message.role = Role::Other,
             Place::Usage => {
-                message.usage = Some(Usage::default());
+                message.usage = Some(Usage::NONE);
                 (self.buckets, self.odd_buckets) = (0, 0);
                 self.reported = true;
             }
@@ -428,7 +428,12 @@ impl<I> Fields<I> {
             _ => return,
         };
         let object = matches!(kind, ValueKind::Object);
-        let totals = self.record.totals.get_or_insert_default();
+        if self.record.totals.is_none() {
+            self.record.totals = Some(Totals::NONE);
+        }
+        let Some(totals) = &mut self.record.totals else {
+            return;
+        };
         self.totals_seen |= match place {
             Place::Branch if object => 8,
             Place::Spent if object => 16,
@@ -562,7 +567,11 @@ impl<I: IdForm> Fields<I> {
                     ValueKind::Number(n) => n,
                     _ => None,
                 };
-                let bit = set_count(message.usage.get_or_insert_default(), count, n);
+                // It has been there since the usage began.
+                let Some(usage) = &mut message.usage else {
+                    return;
+                };
+                let bit = set_count(usage, count, n);
                 // Of a name that stands twice the last value counts.
                 self.buckets &= !bit;
                 self.odd_buckets &= !bit;

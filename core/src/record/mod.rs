@@ -177,6 +177,16 @@ pub struct Totals {
     pub next_seq: u64,
 }
 
+impl Totals {
+    /// Nothing.
+    const NONE: Self = Totals {
+        branch: UsageTotals::NONE,
+        spent: UsageTotals::NONE,
+        watermark: 0,
+        next_seq: 0,
+    };
+}
+
 /// What the scanner found out about a record. The record's text is not held.
 ///
 /// `I` is the form in which ids are held: their text, or an [`IdHash`].

@@ -59,9 +59,8 @@ pub struct Backward<'b, R: Read + Seek, W = RecordScanner> {
     corrupt: bool,
     torn: bool,
     torn_start: u64,
-    /// The record that was told last.
+    /// The record that was told last, and the end of the line that was loaded last: its own, until another is loaded.
     present: Mark,
-    present_end: u64,
     /// Where the first byte that is not white space lies: where a header stands.
     header_at: u64,
     /// Why nothing more can be read.
@@ -102,7 +101,6 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
                 line_end: 0,
                 record: Extent { start: 0, len: 0 },
             },
-            present_end: 0,
             header_at: 0,
             failed: None,
         }
@@ -112,7 +110,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
     fn open(&mut self, end: u64) -> Result<(), ReplayError<R::Error>> {
         self.window.check()?;
         self.find_header(end)?;
-        (self.line_end, self.line_start, self.present_end) = (end, end, end);
+        (self.line_end, self.line_start) = (end, end);
         Ok(())
     }
 
@@ -251,10 +249,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
                     self.fail(error);
                     return Before::Nothing;
                 }
-                self.present = Mark {
-                    line_end: self.present_end,
-                    record,
-                };
+                self.present.record = record;
                 return Before::Record;
             }
             if core::mem::take(&mut self.corrupt) {
@@ -281,7 +276,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         self.show_end(end)?;
         let ending = self.ending(end);
         let (start, records) = self.find_line_start(end, ending)?;
-        self.present_end = end;
+        self.present.line_end = end;
         self.line_start = start;
         self.line_end = start;
         self.scanned = false;

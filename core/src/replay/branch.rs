@@ -3,7 +3,7 @@
 use super::{
     ReplayError, Tally,
     backward::{Backward, Before, Mark},
-    tally::{Reach, Tallying},
+    tally::{Gathered, Gathering, Reach},
 };
 use crate::{
     id::EntryId,
@@ -102,7 +102,7 @@ pub struct Notes {
 }
 
 impl Notes {
-    const NEW: Self = Notes {
+    pub(super) const NEW: Self = Notes {
         health: Health {
             corrupt: 0,
             torn: false,
@@ -147,10 +147,10 @@ impl<I> Watch<I> {
 /// How far a branch has been followed. At first all of it is zero, so that it is made by clearing memory.
 struct Pass<I> {
     beginning: Beginning<I>,
-    /// The last node without a parent that was taken to be in the linear prefix though nobody had looked.
-    assumed: Option<u64>,
+    /// The offset after the first byte of the last node without a parent that was taken to be in the linear prefix though
+    /// nobody had looked; 0 when there was none.
+    assumed: u64,
     want: Want<I>,
-    notes: Notes,
     reach: Reach,
     /// Totals of the node that is sought are stated.
     has_base: bool,
@@ -166,9 +166,8 @@ struct Pass<I> {
 impl<I> Pass<I> {
     const NEW: Self = Pass {
         beginning: Beginning::NEW,
-        assumed: None,
+        assumed: 0,
         want: Want::Tip,
-        notes: Notes::NEW,
         reach: Reach::NEW,
         has_base: false,
         quiet: false,
@@ -179,9 +178,9 @@ impl<I> Pass<I> {
 }
 
 /// Follows the branch from its tip to its root.
-pub struct Branch<'b, R: Read + Seek, W: Scanning = RecordScanner, T = Tally> {
+pub struct Branch<'b, R: Read + Seek, W: Scanning = RecordScanner, T = Gathered> {
     back: Backward<'b, R, W>,
-    tally: T,
+    gathered: T,
     pass: Pass<W::Id>,
     /// The first node met with a parent and no checksum.
     parented: u64,
@@ -198,7 +197,7 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
         window: &'b mut [u8],
         limits: Limits,
     ) -> Result<Self, ReplayError<R::Error>> {
-        let mut branch = Self::closed(source, window, RecordScanner::new(limits), Tally::NEW);
+        let mut branch = Self::closed(source, window, RecordScanner::new(limits), Gathered::NEW);
         branch.open(None, None)?;
         Ok(branch)
     }
@@ -207,17 +206,22 @@ impl<'b, R: Read + Seek> Branch<'b, R> {
 impl<R: Read + Seek, W: Scanning> Branch<'_, R, W> {
     /// The sums so far.
     pub fn tally(&self) -> &Tally {
-        &self.tally
+        &self.gathered.tally
+    }
+
+    /// What was met so far.
+    pub fn notes(&self) -> &Notes {
+        &self.gathered.notes
     }
 }
 
-impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Branch<'b, R, W, T> {
+impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
     /// To be opened, as [`Backward::closed`].
     #[inline(always)]
-    pub(super) fn closed(source: R, window: &'b mut [u8], scanner: W, tally: T) -> Self {
+    pub(super) fn closed(source: R, window: &'b mut [u8], scanner: W, gathered: T) -> Self {
         Branch {
             back: Backward::closed(source, window, scanner),
-            tally,
+            gathered,
             pass: Pass::NEW,
             parented: u64::MAX,
             lowest: u64::MAX,
@@ -259,18 +263,14 @@ impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Branch<'b, R, W, T> {
 
     /// Whether all that was told is right: reads on to the beginning if anything was assumed.
     pub(super) fn prefix_holds(&mut self) -> Result<bool, ReplayError<R::Error>> {
-        let Some(assumed) = self.pass.assumed else {
+        let assumed = self.pass.assumed;
+        if assumed == 0 {
             return Ok(true);
-        };
+        }
         while self.prev() != Before::Nothing {}
         self.pass.beginning.prefix_end = Some(self.parented);
         self.back.check()?;
-        Ok(self.parented > assumed)
-    }
-
-    /// What was met so far.
-    pub fn notes(&self) -> &Notes {
-        &self.pass.notes
+        Ok(self.parented >= assumed)
     }
 
     /// Where the first record begins of those that were read; `u64::MAX` when there was none.
@@ -353,7 +353,7 @@ impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Branch<'b, R, W, T> {
             Some(id) => Want::Node(id.clone()),
             None if !head.ours && start < prefix_end.unwrap_or(u64::MAX) => {
                 if prefix_end.is_none() {
-                    self.pass.assumed = self.pass.assumed.max(Some(start));
+                    self.pass.assumed = self.pass.assumed.max(start.wrapping_add(1));
                 }
                 Want::Tip
             }
@@ -371,7 +371,7 @@ impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Branch<'b, R, W, T> {
         let compacted = record.totals.as_ref();
         let compacted = compacted.filter(|_| link.kind == Kind::Compaction);
         self.pass.reach.branch_known = based || compacted.is_some();
-        let Some(Tally { branch, base, .. }) = self.tally.tally() else {
+        let Some(Tally { branch, base, .. }) = self.gathered.tally() else {
             return;
         };
         match compacted {
@@ -387,14 +387,19 @@ impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Branch<'b, R, W, T> {
             let before = self.back.prev();
             match before {
                 Before::Torn => {
-                    self.pass.notes.health.torn = true;
-                    self.pass.notes.torn_at = Some(self.back.torn_start());
+                    let start = self.back.torn_start();
+                    self.note(|notes| {
+                        notes.health.torn = true;
+                        notes.torn_at = Some(start);
+                    });
                 }
                 Before::Corrupt => {
                     let line_start = self.back.line_start();
                     if line_start < self.lowest_corrupt {
                         self.lowest_corrupt = line_start;
-                        count(&mut self.pass.notes.health.corrupt, true);
+                        if true {
+                            self.note(|notes| count(&mut notes.health.corrupt));
+                        }
                     }
                 }
                 Before::Record => {
@@ -409,6 +414,12 @@ impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Branch<'b, R, W, T> {
         }
     }
 
+    fn note(&mut self, what: impl FnOnce(&mut Notes)) {
+        if let Some(notes) = self.gathered.notes() {
+            what(notes);
+        }
+    }
+
     /// Notes what the record just read says.
     fn see(&mut self) {
         let record = self.back.record();
@@ -416,9 +427,13 @@ impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Branch<'b, R, W, T> {
         if start < self.lowest {
             self.lowest = start;
             let fork_point = self.pass.beginning.head.fork_point.as_ref();
-            let tally = self.tally.tally();
+            let tally = self.gathered.tally();
             self.pass.reach.take(record, fork_point, tally);
-            count(&mut self.pass.notes.leaves, record.kind == Kind::Leaf);
+            if record.kind == Kind::Leaf
+                && let Some(notes) = self.gathered.notes()
+            {
+                count(&mut notes.leaves);
+            }
         }
         if record.ends_prefix() {
             self.parented = self.parented.min(start);
@@ -437,7 +452,7 @@ impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Branch<'b, R, W, T> {
     fn hold_base(&mut self) {
         let totals = &self.back.record().totals;
         self.pass.has_base = totals.is_some();
-        if let (Some(totals), Some(tally)) = (totals, self.tally.tally()) {
+        if let (Some(totals), Some(tally)) = (totals, self.gathered.tally()) {
             tally.hold(totals);
         }
     }
@@ -464,7 +479,9 @@ impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Branch<'b, R, W, T> {
                         return true;
                     }
                     self.pass.has_base = false;
-                    count(&mut self.pass.notes.dangling_leaves, !self.pass.quiet);
+                    if !self.pass.quiet {
+                        self.note(|notes| count(&mut notes.dangling_leaves));
+                    }
                     self.back.jump(mark);
                 }
                 _ => {}
@@ -512,11 +529,15 @@ impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Branch<'b, R, W, T> {
         }
         self.pass.has_base = false;
         if let Some((mark, true)) = nearest {
-            count(&mut self.pass.notes.bridges, !self.pass.quiet);
+            if !self.pass.quiet {
+                self.note(|notes| count(&mut notes.bridges));
+            }
             self.back.jump(mark);
             return Some(true);
         }
-        count(&mut self.pass.notes.missing_parents, !self.pass.quiet);
+        if !self.pass.quiet {
+            self.note(|notes| count(&mut notes.missing_parents));
+        }
         None
     }
 
@@ -604,7 +625,7 @@ impl<I: IdForm> Watch<I> {
     }
 }
 
-/// Counts one more if it is so.
-fn count(number: &mut u64, so: bool) {
-    add_to(number, u64::from(so));
+/// Counts one more.
+fn count(number: &mut u64) {
+    add_to(number, 1);
 }

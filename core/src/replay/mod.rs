@@ -21,7 +21,7 @@ pub use forward::{
 };
 pub use reader::Records;
 pub use reverse::{Item, Reverse};
-pub use tally::{Tally, Tallying};
+pub use tally::{Gathered, Gathering, Tally};
 
 /// The smallest window that replay works with, in bytes.
 pub const MIN_WINDOW: usize = 64;

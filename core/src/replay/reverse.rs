@@ -1,7 +1,10 @@
 //! Reverse replay: the context, newest first, in constant memory (F17).
 
 use super::{
-    Beginning, Branch, Notes, ReplayError, Tally, backward::Mark, branch::Head, tally::Tallying,
+    Beginning, Branch, Notes, ReplayError, Tally,
+    backward::Mark,
+    branch::Head,
+    tally::{Gathered, Gathering},
 };
 use crate::record::{Extent, Kind, Limits, Record, RecordScanner, Scanning};
 use embedded_io::{Read, Seek};
@@ -40,7 +43,7 @@ pub struct Item {
 /// }
 /// # Ok::<(), sessionlog_core::replay::ReplayError<core::convert::Infallible>>(())
 /// ```
-pub struct Reverse<'b, R: Read + Seek, W: Scanning = RecordScanner, T = Tally> {
+pub struct Reverse<'b, R: Read + Seek, W: Scanning = RecordScanner, T = Gathered> {
     branch: Branch<'b, R, W, T>,
     /// The newest compaction on the branch.
     compaction: Option<Mark>,
@@ -58,7 +61,7 @@ impl<'b, R: Read + Seek> Reverse<'b, R> {
         window: &'b mut [u8],
         limits: Limits,
     ) -> Result<Self, ReplayError<R::Error>> {
-        let mut replay = Self::closed(source, window, RecordScanner::new(limits), Tally::NEW);
+        let mut replay = Self::closed(source, window, RecordScanner::new(limits), Gathered::NEW);
         replay.open(None, None)?;
         Ok(replay)
     }
@@ -71,14 +74,19 @@ impl<R: Read + Seek, W: Scanning> Reverse<'_, R, W> {
         self.branch.complete_tally()?;
         Ok(self.branch.tally())
     }
+
+    /// What was met so far.
+    pub fn notes(&self) -> &Notes {
+        self.branch.notes()
+    }
 }
 
-impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Reverse<'b, R, W, T> {
+impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Reverse<'b, R, W, T> {
     /// To be opened, as [`Backward::closed`](super::Backward::closed).
     #[inline(always)]
-    pub(crate) fn closed(source: R, window: &'b mut [u8], scanner: W, tally: T) -> Self {
+    pub(crate) fn closed(source: R, window: &'b mut [u8], scanner: W, gathered: T) -> Self {
         Reverse {
-            branch: Branch::closed(source, window, scanner, tally),
+            branch: Branch::closed(source, window, scanner, gathered),
             compaction: None,
             stop_at: None,
             tip: None,
@@ -188,11 +196,6 @@ impl<'b, R: Read + Seek, W: Scanning, T: Tallying> Reverse<'b, R, W, T> {
     /// The header's bookkeeping.
     pub fn head(&self) -> &Head<W::Id> {
         self.branch.head()
-    }
-
-    /// What was met so far.
-    pub fn notes(&self) -> &Notes {
-        self.branch.notes()
     }
 
     /// What is known of the beginning.

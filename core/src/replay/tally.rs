@@ -1,9 +1,10 @@
 //! Sums on the way back: usage of the branch, and of all that was spent (F11, F18, F19).
 
+use super::Notes;
 use crate::{
     id::{FOREIGN_NUMBER_FLOOR, Sequence},
     record::{Kind, Record, Role, Totals},
-    usage::{Usage, UsageTotals, add_to},
+    usage::{UsageTotals, add_to},
 };
 
 /// Sums, gathered from the end back to the newest totals that can be trusted.
@@ -45,21 +46,46 @@ impl Reach {
     };
 }
 
-/// Sums of one's own, sums that are lent, or none: who only wants to know what the context is does without.
-pub trait Tallying {
+/// Where sums and notes go: to a place of one's own, to one that is lent, or nowhere. Who only wants to know what the
+/// context is does without.
+pub trait Gathering {
     /// The sums, if there are any.
     fn tally(&mut self) -> Option<&mut Tally>;
+    /// The notes, if they are taken.
+    fn notes(&mut self) -> Option<&mut Notes>;
 }
 
-impl Tallying for Tally {
+/// Sums and notes of one's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Gathered {
+    pub(super) tally: Tally,
+    pub(super) notes: Notes,
+}
+
+impl Gathered {
+    /// Nothing as yet.
+    pub(crate) const NEW: Self = Gathered {
+        tally: Tally::NEW,
+        notes: Notes::NEW,
+    };
+}
+
+impl Gathering for Gathered {
     fn tally(&mut self) -> Option<&mut Tally> {
-        Some(self)
+        Some(&mut self.tally)
+    }
+    fn notes(&mut self) -> Option<&mut Notes> {
+        Some(&mut self.notes)
     }
 }
 
-impl Tallying for Option<&mut Tally> {
+impl Gathering for Option<(&mut Tally, &mut Notes)> {
     fn tally(&mut self) -> Option<&mut Tally> {
-        self.as_deref_mut()
+        self.as_mut().map(|(tally, _)| &mut **tally)
+    }
+    fn notes(&mut self) -> Option<&mut Notes> {
+        self.as_mut().map(|(_, notes)| &mut **notes)
     }
 }
 
@@ -78,22 +104,8 @@ impl Spent {
     }
 }
 
-/// No usage at all.
-const NO_USAGE: UsageTotals = UsageTotals {
-    usage: Usage {
-        input_tokens: 0,
-        output_tokens: 0,
-        cache_read_tokens: 0,
-        cache_write_tokens: 0,
-        cache_write_1h_tokens: None,
-        reasoning_tokens: None,
-    },
-    turns: 0,
-    unreported: 0,
-};
-
 const NO_SPENT: Spent = Spent {
-    all: NO_USAGE,
+    all: UsageTotals::NONE,
     until_compaction: 0,
 };
 
@@ -139,10 +151,10 @@ impl Reach {
 impl Tally {
     /// No sums as yet.
     pub(crate) const NEW: Self = Tally {
-        branch: NO_USAGE,
+        branch: UsageTotals::NONE,
         spent: NO_SPENT,
         before_fork: NO_SPENT,
-        base: NO_USAGE,
+        base: UsageTotals::NONE,
         next: 0,
         watermark: None,
     };
