@@ -237,19 +237,18 @@ impl<'p> Pen<'p> {
     }
 
     fn escape(&mut self, byte: u8) {
-        let short = match byte {
-            0x08 => b'b',
-            0x09 => b't',
-            0x0a => b'n',
-            0x0c => b'f',
-            0x0d => b'r',
-            b'"' | b'\\' => byte,
-            _ => {
-                self.put(b"\\u00");
-                return self.put(&[hex(byte >> 4), hex(byte & 15)]);
-            }
+        // The letters of 0x08 to 0x0d.
+        let letter = b"btn\0fr".get(usize::from(byte.wrapping_sub(8)));
+        let short = match letter {
+            _ if byte >= 0x20 => byte,
+            Some(letter) => *letter,
+            None => 0,
         };
-        self.put(&[b'\\', short]);
+        if short != 0 {
+            return self.put(&[b'\\', short]);
+        }
+        self.put(b"\\u00");
+        self.put(&[hex(byte >> 4), hex(byte & 15)]);
     }
 
     /// A number value.
