@@ -109,6 +109,10 @@ impl<'a> Members<'a> {
         Some(raw.get() == "true")
     }
 
+    pub(super) fn from_pairs(pairs: Vec<(Cow<'a, str>, &'a RawValue)>) -> Self {
+        Members(pairs)
+    }
+
     pub(super) fn into_pairs(self) -> Vec<(Cow<'a, str>, &'a RawValue)> {
         self.0
     }

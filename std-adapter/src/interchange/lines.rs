@@ -1,7 +1,7 @@
 //! A foreign file, line by line, each line bounded in length and depth before anything else looks at it.
 
 use crate::{Error, io::read_at};
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem::Finder};
 use sessionlog_core::{
     json::scan::{ScanErrorKind, Scanner},
     record::Fault,
@@ -10,6 +10,7 @@ use std::{
     fs::File,
     io::{self, BufRead as _, BufReader, Read},
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 /// The longest line that is looked into. A longer one is carried over in pieces.
@@ -176,16 +177,19 @@ impl<'b> Line<'b> {
     }
 }
 
+/// How the escape of a surrogate begins, in both notations.
+static LOWER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\\ud"));
+static UPPER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\\uD"));
+
 /// Puts a replacement character where the escape of half a surrogate pair stands alone. JavaScript writes such escapes, and
 /// no other text can hold what they mean. Gives the place of the first, and in `original` the line as it was.
 pub(super) fn mend(line: &mut [u8], original: &mut Vec<u8>) -> Option<u64> {
     // Most lines have no such escape.
-    let lower = memmem::find(line, b"\\ud");
-    let first = lower.or_else(|| memmem::find(line, b"\\uD"))?;
+    let lower = LOWER.find(line);
     let mut at = match lower {
         // The other notation may come first.
-        Some(_) => memmem::find(&line[..first], b"\\uD").unwrap_or(first),
-        None => first,
+        Some(first) => UPPER.find(&line[..first]).unwrap_or(first),
+        None => UPPER.find(line)?,
     };
     // A backslash before it may make another escape of it.
     at -= line[..at].iter().rev().take_while(|b| **b == b'\\').count();

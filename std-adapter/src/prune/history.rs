@@ -167,6 +167,7 @@ pub fn split_off(path: &Path, archive: &Path) -> Result<PathBuf, Error> {
     let beside = with_suffix(path, &format!(".prune-{}", Uuid::now_v7()));
     let created = files::create_new(&beside).map_err(Error::io(&beside, "create"))?;
     let mut rest = NewFile::new(beside, created)?;
+    step("begun again");
     let header = header(&log, &named(&archived, path))?;
     rest.encode(|sink| write_all(sink, &header))?;
     copy(&mut rest, &log, cut, log.bytes())?;
@@ -184,7 +185,7 @@ pub fn split_off(path: &Path, archive: &Path) -> Result<PathBuf, Error> {
     Ok(archived)
 }
 
-/// Tests stop here.
+/// Tests look at what is there at each step.
 fn step(_name: &'static str) {
     #[cfg(test)]
     tests::reached(_name);
@@ -202,6 +203,7 @@ fn put_away(log: &SessionLog, cut: u64, archive: &Path) -> Result<PathBuf, Error
     let part = archive.join(format!("{stem}.history-{}.part", Uuid::now_v7()));
     let created = files::create_new(&part).map_err(Error::io(&part, "create"))?;
     let mut copied = NewFile::new(part, created)?;
+    step("begun");
     copy(&mut copied, log, 0, cut)?;
     let (file, bytes) = copied.written()?;
     let before = SessionLog::read(copied.path().into(), file, bytes, |_, _| {})?;
@@ -243,6 +245,7 @@ fn put_away(log: &SessionLog, cut: u64, archive: &Path) -> Result<PathBuf, Error
         // A link is made only where there is none: unlike a move, it never replaces a file.
         match fs::hard_link(copied.path(), &to) {
             Ok(()) => {
+                step("linked");
                 files::sync_dir(archive)?;
                 return Ok(to);
             }

@@ -14,13 +14,28 @@ use sessionlog_core::{
 use std::cell::RefCell;
 
 thread_local! {
-    static STOP: RefCell<Option<&'static str>> = const { RefCell::new(None) };
+    /// The step at which what is there is copied, as a kill would leave it: from where to where.
+    static STOP: RefCell<Option<(&'static str, PathBuf, PathBuf)>> = const { RefCell::new(None) };
 }
 
-/// Stops where a test says.
+/// Keeps what a kill at this step would leave.
 pub(super) fn reached(name: &'static str) {
-    if STOP.with_borrow(|stop| *stop == Some(name)) {
-        panic!("stopped at {name}");
+    let stop = STOP.take();
+    match stop {
+        Some((stop, from, to)) if stop == name => copy_all(&from, &to),
+        other => STOP.set(other),
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_all(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
     }
 }
 
@@ -196,24 +211,32 @@ fn a_second_time_the_histories_are_a_chain() {
 
 #[test]
 fn whatever_stops_it_nothing_is_lost() {
-    for stop in ["copied", "archived", "written", "renamed"] {
-        let (_home, store, path) = made();
-        let archive = store.dir().join(ARCHIVE);
+    for stop in [
+        "begun",
+        "copied",
+        "linked",
+        "archived",
+        "begun again",
+        "written",
+        "renamed",
+    ] {
+        let (home, store, path) = made();
         let before = known(&path);
         let totals = summed(std::slice::from_ref(&path));
-        STOP.set(Some(stop));
-        let stopped = std::panic::catch_unwind(|| split_off(&path, &archive));
-        STOP.set(None);
-        assert!(stopped.is_err(), "{stop}");
+        let killed = home.path().join("killed");
+        STOP.set(Some((stop, store.dir().to_owned(), killed.clone())));
+        split_off(&path, &store.dir().join(ARCHIVE)).unwrap();
+        assert!(STOP.take().is_none(), "{stop} was not reached");
+        let path = killed.join(path.file_name().unwrap());
         assert_eq!(known(&path), before, "{stop}");
-        let mut files = crate::interchange::session_files(store.dir()).unwrap();
-        assert_eq!(summed(&files), totals, "{stop}");
+        let mut files = crate::interchange::session_files(&killed).unwrap();
+        assert_eq!(summed(&files), totals, "{stop}: {files:?}");
         // Again, and it is done; what was left behind the first time is taken as it is.
         if stop != "renamed" {
-            split_off(&path, &archive).unwrap();
+            split_off(&path, &killed.join(ARCHIVE)).unwrap();
         }
         assert_eq!(known(&path), before, "{stop}");
-        files = crate::interchange::session_files(store.dir()).unwrap();
+        files = crate::interchange::session_files(&killed).unwrap();
         assert_eq!(
             (files.len(), summed(&files)),
             (2, totals),

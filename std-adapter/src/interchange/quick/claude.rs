@@ -15,6 +15,7 @@ use crate::{
     },
     reader::{name_of, told_amount},
 };
+use serde_json::value::RawValue;
 use sessionlog_core::{Timestamp, Usage};
 use std::{
     collections::HashMap,
@@ -119,8 +120,13 @@ impl Pass {
         };
         self.speaks = true;
         self.main |= !line.is_true("isSidechain");
-        let Some(message) = line.object("message") else {
+        let message = line.get("message");
+        let Some(message) = message.filter(|raw| raw.get().starts_with('{')) else {
             return Some(());
+        };
+        let message = match assistant {
+            true => of_answer(message)?,
+            false => Members::of(message)?,
         };
         // A line without an id of its own, or with one that is too long, gets one that depends on others.
         let id = line.text("uuid").filter(|id| is_id(id))?;
@@ -206,6 +212,23 @@ impl Pass {
             ..self.quick
         }
     }
+}
+
+/// What matters of an answer's message, which is valid: its content is leapt over.
+fn of_answer(message: &RawValue) -> Option<Members<'_>> {
+    let mut pairs = Vec::new();
+    Walk::new(message.get().as_bytes()).object(|walk, name| {
+        match name {
+            b"id" | b"model" | b"usage" => {
+                let value = std::str::from_utf8(walk.value()?).ok()?;
+                let name = std::str::from_utf8(name).ok()?;
+                pairs.push((name.into(), serde_json::from_str(value).ok()?));
+            }
+            _ => walk.skip()?,
+        }
+        Some(())
+    })?;
+    Some(Members::from_pairs(pairs))
 }
 
 /// Whether all that a user's message holds are results of tools.

@@ -105,6 +105,14 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The value that comes next, as it stands.
+    pub(super) fn value(&mut self) -> Option<&'a [u8]> {
+        self.peek()?;
+        let start = self.at;
+        self.skip()?;
+        self.bytes.get(start..self.at)
+    }
+
     /// Goes past the value that comes next.
     pub(super) fn skip(&mut self) -> Option<()> {
         let mut depth = 0;
