@@ -180,6 +180,7 @@ impl Geometry {
     }
 
     /// Where the block with this sequence number lies.
+    #[inline(never)]
     pub(super) fn address(&self, seq: u32) -> u32 {
         let index = seq % NonZeroU32::from(self.blocks);
         // Within the region.
@@ -205,6 +206,7 @@ impl Geometry {
     }
 
     /// How many bytes of payload a frame at `pos` of a block can hold; 0 when the block is full.
+    #[inline(never)]
     pub(super) fn payload_room(&self, pos: u32) -> u32 {
         let room = self.block.saturating_sub(pos).min(self.frame_max());
         room.saturating_sub(FRAME_HEADER)

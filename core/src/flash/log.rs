@@ -206,8 +206,8 @@ impl<F: ReadNorFlash> FlashLog<F> {
         if self.view.low > self.view.session && self.view.base == self.view.len && !self.starts {
             // All that has been programmed of what is left is a part of the record whose end is to be programmed.
             let end = find(b'\n', self.payload());
-            let rest = end.map_or(self.fill, |end| end.saturating_add(1));
-            self.view.base = self.view.base.saturating_add(rest as u64);
+            let rest = end.map_or(self.fill, |end| end.wrapping_add(1));
+            self.view.base = self.view.base.wrapping_add(rest as u64);
         }
         Ok(())
     }
@@ -229,7 +229,8 @@ impl<F: ReadNorFlash> FlashLog<F> {
 
     /// The newest session's length in bytes, with what is not yet synced.
     pub fn len(&self) -> u64 {
-        self.view.len.saturating_add(self.fill as u64)
+        // Offsets have 48 bits.
+        self.view.len.wrapping_add(self.fill as u64)
     }
 
     /// The newest session has no bytes: nothing was ever written, or a session has been begun.

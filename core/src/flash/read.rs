@@ -41,7 +41,7 @@ impl<F: ReadNorFlash> FlashLog<F> {
 impl<F: ReadNorFlash> Read for FlashLog<F> {
     fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
         let count = self.read_at(self.position, buf)?;
-        self.position = self.position.saturating_add(count as u64);
+        self.position = self.position.wrapping_add(count as u64);
         Ok(count)
     }
 }

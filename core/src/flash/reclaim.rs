@@ -57,8 +57,8 @@ pub(super) struct Opened {
 }
 
 /// A session's header, to be copied.
+#[derive(Clone, Copy)]
 struct HeaderLine {
-    source: Bytes,
     /// Length, line end included.
     len: u32,
     /// Where the mark goes, and whether a checksum follows.
@@ -140,41 +140,47 @@ impl<F: ReadNorFlash> FlashLog<F> {
             copy: None,
         };
         let mut line = None;
+        let mut source = Bytes {
+            view: self.view,
+            some: [0; 32],
+            at: 0,
+            held: 0,
+        };
         let session = self.session_at(tail)?.filter(|session| *session < tail);
         if let Some(session) = session {
             let kept = self.copy.filter(|copy| *copy >= tail);
             if kept.is_some() && self.session_at(self.tail)? == Some(session) {
                 opened.copy = kept;
             } else {
-                line = self.header_line(session, tail)?;
-                opened.copy = line.as_ref().map(|_| self.next);
+                line = self.header_line(session, tail, &mut source)?;
+                opened.copy = line.map(|_| self.next);
             }
         }
         begin(self, tail, opened.copy)?;
         if let Some(line) = line {
-            opened.pos = line.write(&mut self.device, self.next, opened.pos, program)?;
+            let device = &mut self.device;
+            opened.pos = line.write(source, device, self.next, opened.pos, program)?;
         }
         Ok(opened)
     }
 
     /// The header of a session that loses what lies before block `tail`.
-    fn header_line(&mut self, session: u32, tail: u32) -> Result<Option<HeaderLine>, F::Error> {
-        let view = if session == self.view.session && !self.new_session {
+    fn header_line(
+        &mut self,
+        session: u32,
+        tail: u32,
+        source: &mut Bytes,
+    ) -> Result<Option<HeaderLine>, F::Error> {
+        if session == self.view.session && !self.new_session {
             self.open_view()?;
-            self.view
+            source.view = self.view;
         } else {
-            let mut view = View::whole(session, self.next.saturating_sub(1), u64::MAX);
-            view.lose(self.tail, self.copy);
-            view.open(&mut self.device)?;
-            view
-        };
-        let room = view.first_record(&mut self.device, tail)?;
-        let source = Bytes {
-            view,
-            some: [0; 32],
-            at: 0,
-            held: 0,
-        };
+            let last = self.next.saturating_sub(1);
+            source.view = View::whole(session, last, u64::MAX);
+            source.view.lose(self.tail, self.copy);
+            source.view.open(&mut self.device)?;
+        }
+        let room = source.view.first_record(&mut self.device, tail)?;
         let room = u32::try_from(room).unwrap_or(u32::MAX);
         HeaderLine::find(source, &mut self.device, room)
     }
@@ -226,7 +232,7 @@ impl HeaderLine {
     /// Looks at the first line of `source`. `None` when it is damaged or longer than can be copied; `room` is what
     /// the copy may take.
     fn find<F: ReadNorFlash>(
-        mut source: Bytes,
+        source: &mut Bytes,
         device: &mut Device<F>,
         room: u32,
     ) -> Result<Option<Self>, F::Error> {
@@ -255,19 +261,20 @@ impl HeaderLine {
                 mark = Some((place, sealed));
             }
         }
-        Ok(Some(HeaderLine { source, len, mark }))
+        Ok(Some(HeaderLine { len, mark }))
     }
 
     /// Programs the copy in block `seq`, from `pos` on; gives where it ends.
     fn write<F: ReadNorFlash>(
         self,
+        source: Bytes,
         device: &mut Device<F>,
         seq: u32,
         pos: u32,
         program: Program<F>,
     ) -> Result<u32, F::Error> {
         let mut out = CopyFrames {
-            source: self.source,
+            source,
             seq,
             pos,
             program,

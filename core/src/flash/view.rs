@@ -121,9 +121,10 @@ impl View {
         low: u32,
     ) -> Result<u64, F::Error> {
         for seq in low..self.last.saturating_add(1) {
-            let Some(Part { start, limit, .. }) = self.part(device, seq)? else {
+            if !self.part(device, seq)? {
                 continue;
-            };
+            }
+            let Part { start, limit, .. } = device.present.part;
             let mut walk = device.walk(Content::Stream, seq, start);
             while device.next(&mut walk)? {
                 let frame = walk.frame;
@@ -134,7 +135,7 @@ impl View {
                     return Ok(frame.offset);
                 }
                 if let Some(index) = find(b'\n', device.payload(&walk, frame.offset)) {
-                    let after = frame.offset.saturating_add(index as u64).saturating_add(1);
+                    let after = frame.offset.wrapping_add(index as u64).wrapping_add(1);
                     if after <= limit {
                         return Ok(after);
                     }
@@ -205,7 +206,7 @@ impl View {
     /// Finds the block that holds offset `at`; `false` when no block of the session can be read.
     #[inline(never)]
     fn enter<F: ReadNorFlash>(&self, device: &mut Device<F>, at: u64) -> Result<bool, F::Error> {
-        let near = u64::from(device.geometry.block_size()).saturating_mul(2);
+        let near = u64::from(device.geometry.block_size()).wrapping_mul(2);
         let present = &device.present;
         let (seq, Part { start, limit, next }) = (present.seq, present.part);
         let mut known = None;
@@ -229,36 +230,32 @@ impl View {
             }
         };
         loop {
-            device.present.known = false;
-            let Some(part) = self.part(device, seq)? else {
+            if !self.part(device, seq)? {
                 return Ok(false);
-            };
-            if at < part.limit || part.next <= seq {
-                device.present.begin(self, seq, part);
+            }
+            let Part { limit, next, .. } = device.present.part;
+            if at < limit || next <= seq {
+                device.present.begin(self, seq);
                 return Ok(true);
             }
-            seq = part.next;
+            seq = next;
         }
     }
 
     /// Reads the header of the session's first block that can be read.
     fn find_low<F: ReadNorFlash>(&self, device: &mut Device<F>) -> Result<bool, F::Error> {
         for seq in self.low..self.last.saturating_add(1) {
-            if self.start_of(device, seq)?.is_some() {
+            if self.has(device, seq)? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// Where one of the session's blocks begins, if it can be read.
-    fn start_of<F: ReadNorFlash>(
-        &self,
-        device: &mut Device<F>,
-        seq: u32,
-    ) -> Result<Option<u64>, F::Error> {
-        let found = device.header(seq)? && device.head.session == self.session;
-        Ok(found.then(|| device.head.start()))
+    /// Reads the header of one of the session's blocks, if it can be read.
+    #[inline(never)]
+    fn has<F: ReadNorFlash>(&self, device: &mut Device<F>, seq: u32) -> Result<bool, F::Error> {
+        Ok(device.header(seq)? && device.head.session == self.session)
     }
 
     /// The nearest block before `seq` that begins at offset `at` or before it.
@@ -270,37 +267,36 @@ impl View {
     ) -> Result<Option<u32>, F::Error> {
         while seq > self.low {
             seq = seq.wrapping_sub(1);
-            if self.start_of(device, seq)?.is_some_and(|start| start <= at) {
+            if self.has(device, seq)? && device.head.start() <= at {
                 return Ok(Some(seq));
             }
         }
         Ok(None)
     }
 
-    /// The part of block `seq`: it ends where the next block that can be read begins.
+    /// Finds out which part of the stream block `seq` holds, [`Present::part`]: it ends where the next block that can be
+    /// read begins.
     #[inline(never)]
-    fn part<F: ReadNorFlash>(
-        &self,
-        device: &mut Device<F>,
-        seq: u32,
-    ) -> Result<Option<Part>, F::Error> {
-        let Some(start) = self.start_of(device, seq)? else {
-            return Ok(None);
-        };
-        let mut part = Part {
-            start,
+    fn part<F: ReadNorFlash>(&self, device: &mut Device<F>, seq: u32) -> Result<bool, F::Error> {
+        device.present.known = false;
+        if !self.has(device, seq)? {
+            return Ok(false);
+        }
+        device.present.part = Part {
+            start: device.head.start(),
             limit: self.len,
             next: seq,
         };
         let mut following = seq;
         while following < self.last {
             following = following.wrapping_add(1);
-            if let Some(start) = self.start_of(device, following)? {
-                (part.limit, part.next) = (start.min(part.limit), following);
+            if self.has(device, following)? {
+                device.present.part.limit = device.head.start().min(self.len);
+                device.present.part.next = following;
                 break;
             }
         }
-        Ok(Some(part))
+        Ok(true)
     }
 
     /// The block that holds offset `at`.
@@ -349,10 +345,10 @@ impl Present {
         self.known = false;
     }
 
-    /// Another block, of which nothing has been read.
-    fn begin(&mut self, view: &View, seq: u32, part: Part) {
+    /// The block whose part was found out, of which nothing has been read.
+    fn begin(&mut self, view: &View, seq: u32) {
         (self.session, self.len) = (view.session, view.len);
-        (self.seq, self.part, self.known) = (seq, part, true);
+        (self.seq, self.known) = (seq, true);
         self.marks.clear();
         self.last.pos = 0;
     }
@@ -380,7 +376,7 @@ impl Present {
         };
         self.last = mark;
         let from = self.marks.last();
-        let from = from.map_or(0, |mark| mark.ahead.saturating_add(stride));
+        let from = from.map_or(0, |mark| mark.ahead.wrapping_add(stride));
         if mark.ahead >= from {
             // Eight are enough for a whole block, or those behind them are not remembered.
             let _ = self.marks.push(mark);

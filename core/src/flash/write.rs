@@ -140,8 +140,8 @@ impl<F: NorFlash> FlashLog<F> {
     /// Erases the blocks from behind the next one on that no longer count, the last first: what is found by a mount in
     /// between is as before, or a shorter piece of it.
     fn erase_stale(&mut self) -> Result<(), F::Error> {
-        while self.stale > self.next.saturating_add(1) {
-            let last = self.stale.saturating_sub(1);
+        while self.stale > self.next.wrapping_add(1) {
+            let last = self.stale.wrapping_sub(1);
             self.device.erase(last)?;
             self.stale = last;
         }
@@ -181,19 +181,19 @@ impl<F: NorFlash> Write for FlashLog<F> {
         let bytes = buf.get(..room).unwrap_or(buf);
         if self.in_header {
             let end = find(b'\n', bytes);
-            let taken = end.map_or(bytes.len(), |end| end.saturating_add(1));
-            let len = self.len().saturating_add(taken as u64);
+            let taken = end.map_or(bytes.len(), |end| end.wrapping_add(1));
+            let len = self.len().wrapping_add(taken as u64);
             if len > u64::from(self.device.geometry.max_header()) {
                 return Err(Error::HeaderTooLong);
             }
             self.in_header = end.is_none();
         }
-        let start = self.fill.saturating_add(FRAME_HEADER as usize);
+        let start = self.fill.wrapping_add(FRAME_HEADER as usize);
         copy(
             self.frame.bytes().get_mut(start..).unwrap_or(&mut []),
             bytes,
         );
-        self.fill = self.fill.saturating_add(bytes.len());
+        self.fill = self.fill.wrapping_add(bytes.len());
         Ok(bytes.len())
     }
 
