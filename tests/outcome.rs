@@ -2,9 +2,9 @@
 
 use crate::model::{self, Header, Model, Sum};
 use sessionlog_core::{
-    Timestamp,
+    EntryId, Timestamp,
     journal::{Journal, JournalError, Options, Storage},
-    record::{Limits, Record},
+    record::{IdForm, IdHash, Limits, Record},
     recovery::Event,
     replay::{
         Branch, Forward, Full, Node, Note, Records, ReplayError, Reverse, Table, context_start,
@@ -314,8 +314,12 @@ impl Outcome {
     }
 }
 
-/// `None` when the log cannot be continued.
-fn by_journal(bytes: &[u8], window: usize, step: usize) -> Option<Resumed> {
+/// Opens a log in a place, with ids in the form `I`. `None` when it cannot be continued.
+fn by_journal<I: IdForm>(
+    bytes: &[u8],
+    window: usize,
+    step: usize,
+) -> Option<(Resumed, Option<EntryId>)> {
     let source = Bytes {
         all: bytes,
         at: 0,
@@ -323,8 +327,9 @@ fn by_journal(bytes: &[u8], window: usize, step: usize) -> Option<Resumed> {
     };
     let clock = || Timestamp::from_unix_ms(0);
     let mut buf = vec![0; window];
-    let opened = Journal::<_, _, 4>::open(source, clock, Options::default(), &mut buf);
-    let mut journal = match opened {
+    let mut place: Option<Journal<_, _, 4, I>> = None;
+    let opened = Journal::open_in(&mut place, source, clock, Options::default(), &mut buf);
+    let journal = match opened {
         Ok((journal, _)) => journal,
         Err(JournalError::Empty | JournalError::NotASession | JournalError::TipShadowed(_)) => {
             return None;
@@ -338,13 +343,14 @@ fn by_journal(bytes: &[u8], window: usize, step: usize) -> Option<Resumed> {
     }
     context.reverse();
     let totals = journal.totals();
-    Some(Resumed {
+    let resumed = Resumed {
         context,
         branch_usage: counts(&totals.branch),
         spent: counts(&totals.spent),
         watermark: totals.watermark,
         next_seq: totals.next_seq,
-    })
+    };
+    Some((resumed, journal.tip()))
 }
 
 /// Compares the three readers, and a journal that resumes, through windows of `window` bytes, `step` bytes a read; tells the first difference.
@@ -376,7 +382,14 @@ pub fn agree(bytes: &[u8], window: usize, step: usize) -> Result<(), String> {
     let (forward, totals) = by_forward(bytes, window, step);
     same("forward", &forward, &expected)?;
     let reverse = by_reverse(bytes, window, step).expect("readable");
-    let resumed = by_journal(bytes, window, step);
+    let resumed = by_journal::<EntryId>(bytes, window, step);
+    let hashed = by_journal::<IdHash>(bytes, window, step);
+    if hashed != resumed {
+        return Err(format!(
+            "with ids as hashes:\n  {hashed:?}\nas text:\n  {resumed:?}"
+        ));
+    }
+    let resumed = resumed.map(|(resumed, _)| resumed);
     if resumed.as_ref().is_some_and(|it| *it != reverse.resumed()) {
         return Err(format!(
             "resumed:\n  {resumed:?}\nreverse replay:\n  {reverse:?}"

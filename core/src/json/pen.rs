@@ -7,6 +7,7 @@
 use super::write::{SCRATCH, WriteError, write_all};
 use embedded_io::{ErrorType, Write};
 use heapless::Vec;
+use scratch::Scratch;
 
 /// The sink has failed, and knows how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +65,94 @@ impl<W: Write + ?Sized> Sink for Kept<'_, W> {
     }
 }
 
+/// Bytes that are gathered for the sink.
+#[cfg(feature = "fast")]
+mod scratch {
+    use super::SCRATCH;
+
+    /// An array and its length: pieces are copied by few long moves.
+    #[derive(Debug)]
+    #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+    pub(super) struct Scratch {
+        bytes: [u8; SCRATCH],
+        /// At most `SCRATCH`.
+        len: usize,
+    }
+
+    impl Scratch {
+        pub(super) const fn new() -> Self {
+            Scratch {
+                bytes: [0; SCRATCH],
+                len: 0,
+            }
+        }
+
+        pub(super) fn gathered(&self) -> &[u8] {
+            self.bytes.get(..self.len).unwrap_or(&[])
+        }
+
+        pub(super) fn clear(&mut self) {
+            self.len = 0;
+        }
+
+        /// Takes as many bytes as there is room for; gives the others.
+        #[inline]
+        pub(super) fn take<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+            let free = self.bytes.get_mut(self.len..).unwrap_or(&mut []);
+            if let Some(place) = free.get_mut(..bytes.len()) {
+                place.copy_from_slice(bytes);
+                self.len = self.len.wrapping_add(bytes.len());
+                return &[];
+            }
+            let (some, rest) = bytes.split_at_checked(free.len()).unwrap_or((bytes, &[]));
+            free.copy_from_slice(some);
+            self.len = SCRATCH;
+            rest
+        }
+    }
+}
+
+/// Bytes that are gathered for the sink.
+#[cfg(not(feature = "fast"))]
+mod scratch {
+    use super::SCRATCH;
+    use heapless::Vec;
+
+    /// Never cleared with zeros, and filled byte by byte: a copying routine is 700 bytes of code.
+    #[derive(Debug)]
+    #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+    pub(super) struct Scratch(Vec<u8, SCRATCH>);
+
+    impl Scratch {
+        pub(super) const fn new() -> Self {
+            Scratch(Vec::new())
+        }
+
+        pub(super) fn gathered(&self) -> &[u8] {
+            &self.0
+        }
+
+        pub(super) fn clear(&mut self) {
+            self.0.clear();
+        }
+
+        /// Takes as many bytes as there is room for; gives the others.
+        pub(super) fn take<'b>(&mut self, mut bytes: &'b [u8]) -> &'b [u8] {
+            while let Some((byte, rest)) = bytes.split_first()
+                && self.0.push(*byte).is_ok()
+            {
+                bytes = rest;
+            }
+            bytes
+        }
+    }
+}
+
 /// What a pen remembers from one call to the next.
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Draft {
-    scratch: Vec<u8, SCRATCH>,
+    scratch: Scratch,
     /// Bytes so far, those in the scratch included.
     written: u64,
     /// A value stands before this point in the same array or object. A closing bracket is the
@@ -79,7 +163,7 @@ pub(crate) struct Draft {
 impl Draft {
     pub(crate) const fn new() -> Self {
         Draft {
-            scratch: Vec::new(),
+            scratch: Scratch::new(),
             written: 0,
             comma: false,
         }
@@ -133,14 +217,16 @@ impl<'p> Pen<'p> {
     /// Passes the gathered bytes on.
     #[inline(never)]
     pub(crate) fn flush(&mut self) {
-        if !self.stopped && !self.draft.scratch.is_empty() {
-            self.stopped = self.sink.take(&self.draft.scratch).is_err();
+        let gathered = self.draft.scratch.gathered();
+        if !self.stopped && !gathered.is_empty() {
+            self.stopped = self.sink.take(gathered).is_err();
         }
         self.draft.scratch.clear();
     }
 
     /// Bytes as they are: gathered, or passed on if they are many.
-    #[inline(never)]
+    #[cfg_attr(feature = "fast", inline)]
+    #[cfg_attr(not(feature = "fast"), inline(never))]
     pub(crate) fn put(&mut self, bytes: &[u8]) {
         self.draft.written = self.draft.written.wrapping_add(bytes.len() as u64);
         if bytes.len() >= SCRATCH {
@@ -148,21 +234,13 @@ impl<'p> Pen<'p> {
             if !self.stopped {
                 self.stopped = self.sink.take(bytes).is_err();
             }
-        } else if cfg!(feature = "fast") {
-            if self.draft.scratch.extend_from_slice(bytes).is_err() {
-                self.flush();
-                // There is room now.
-                let _ = self.draft.scratch.extend_from_slice(bytes);
-            }
-        } else {
-            // Byte by byte: a copying routine is 700 bytes of code.
-            for byte in bytes {
-                if self.draft.scratch.push(*byte).is_err() {
-                    self.flush();
-                    // There is room now.
-                    let _ = self.draft.scratch.push(*byte);
-                }
-            }
+            return;
+        }
+        let rest = self.draft.scratch.take(bytes);
+        if !rest.is_empty() {
+            self.flush();
+            // There is room now.
+            self.draft.scratch.take(rest);
         }
     }
 
