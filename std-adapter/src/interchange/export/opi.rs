@@ -143,7 +143,12 @@ fn put_payload(json: &mut Json, payload: &Members<'_>, node: &NodeInfo<'_>) -> P
             put_text(json, "tool_call_id", &text("tool_call_id"))?;
             put_text(json, "tool_name", &text("tool_name"))?;
             put_content(json, payload, &["text", "image"])?;
-            put_or_null(json, "details", payload.get("details"))?;
+            match payload.get("details") {
+                Some(details) if !is_readable(details) => {
+                    put_text(json, "details", details.get())?;
+                }
+                details => put_or_null(json, "details", details)?,
+            }
             json.key("is_error")?;
             json.bool(payload.is_true("is_error"))?;
         }
@@ -165,6 +170,11 @@ fn put_payload(json: &mut Json, payload: &Members<'_>, node: &NodeInfo<'_>) -> P
         time.unwrap_or_else(|| unix_ms(node.timestamp.map(|time| time.to_string()).as_deref())),
     )?;
     json.end_object()
+}
+
+/// opi holds numbers as doubles, and refuses one that is larger than all of them (F29).
+fn is_readable(raw: &RawValue) -> bool {
+    serde_json::from_str::<serde_json::Value>(raw.get()).is_ok()
 }
 
 fn put_or_null(json: &mut Json, name: &str, raw: Option<&RawValue>) -> Put {
@@ -208,7 +218,7 @@ fn put_content(json: &mut Json, payload: &Members<'_>, known: &[&str]) -> Put {
     for raw in parts {
         let kind = Members::of(raw).and_then(|part| part.text("type"));
         match kind {
-            Some(kind) if known.contains(&&*kind) => put(json, raw)?,
+            Some(kind) if known.contains(&&*kind) && is_readable(raw) => put(json, raw)?,
             _ => {
                 json.begin_object()?;
                 put_text(json, "type", "text")?;
