@@ -82,7 +82,10 @@ impl NorFlash for Nor {
         let (words, _) = bytes.as_chunks::<{ Nor::WRITE_SIZE }>();
         for (index, word) in words.iter().enumerate() {
             // SAFETY: as above; what is programmed begins at a word's border.
-            unsafe { to.wrapping_add(index).write_volatile(u32::from_ne_bytes(*word)) };
+            unsafe {
+                to.wrapping_add(index)
+                    .write_volatile(u32::from_ne_bytes(*word))
+            };
         }
         Ok(())
     }
