@@ -231,10 +231,20 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         let mut sequence = self.books.sequence;
         let n = sequence.take();
         let start = self.end;
-        let parent = self.tip();
+        // Made where they stay: they are long.
+        let (mut id, mut own) = (EntryId::empty(), EntryId::empty());
+        id.set_own(IdKind::Message, n);
+        let parent_id = match self.books.tip {
+            Tip::Nothing => None,
+            Tip::Own(kind, n) => {
+                own.set_own(kind, n);
+                Some(&own)
+            }
+            Tip::Foreign => Some(&self.foreign),
+        };
         let entry = MessageEntry {
-            id: &EntryId::own(IdKind::Message, n),
-            parent_id: parent.as_ref(),
+            id: &id,
+            parent_id,
             timestamp: self.clock.now(),
             message: payload,
         };

@@ -46,16 +46,17 @@ mod bulk {
 #[cfg_attr(feature = "fast", inline(always))]
 pub(crate) fn plain_run(bytes: &[u8]) -> (usize, bool) {
     let (blocks, rest) = bytes.as_chunks::<{ block::LEN }>();
-    let mut high = false;
+    let mut highs = 0;
     let mut len = 0usize;
     for block in blocks {
         let marks = block::Marks::of(block);
-        high |= marks.high();
         if let Some(before) = marks.first_stop() {
-            return (len.wrapping_add(before), high);
+            return (len.wrapping_add(before), highs != 0 || marks.high());
         }
+        highs |= marks.highs;
         len = len.wrapping_add(block::LEN);
     }
+    let mut high = highs != 0;
     for &byte in rest {
         if is_stop(byte) {
             break;
@@ -80,7 +81,7 @@ mod block {
     /// A bit a byte.
     pub(super) struct Marks {
         stops: u32,
-        highs: u32,
+        pub(super) highs: u32,
     }
 
     impl Marks {
@@ -123,7 +124,7 @@ mod block {
     /// The top bit of each byte. Above the lowest one set, `stops` may be wrong.
     pub(super) struct Marks {
         stops: usize,
-        highs: usize,
+        pub(super) highs: usize,
     }
 
     impl Marks {

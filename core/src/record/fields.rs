@@ -383,6 +383,7 @@ impl<I> Fields<I> {
     }
 
     /// Where the value at `depth`, 2 or more, stands.
+    #[cfg_attr(feature = "fast", inline(always))]
     fn place(&self, depth: usize) -> Place {
         let [_, top, two, three, four, five] = self.path;
         match top {
