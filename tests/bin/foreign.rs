@@ -165,7 +165,7 @@ impl Made {
         let size = self.begin();
         let project = format!("orchard-{}", self.rng.below(12));
         let session = self.uuid();
-        let folder = self.dir.join(format!("claude/projects/-work-{project}"));
+        let folder = self.dir.join(format!("claude/projects/-data-{project}"));
         let mut talk = Talk {
             project,
             session: session.clone(),
@@ -216,7 +216,7 @@ impl Made {
             ..
         } = &*talk;
         let line = format!(
-            "{{\"parentUuid\":{parent},\"isSidechain\":{side},\"userType\":\"external\",\"cwd\":\"/work/{project}\",\"sessionId\":\"{session}\",\"version\":\"2.1.144\",\"gitBranch\":\"main\",\"type\":\"{kind}\",{more},\"uuid\":\"{uuid}\",\"timestamp\":\"{time}\"}}\n"
+            "{{\"parentUuid\":{parent},\"isSidechain\":{side},\"userType\":\"external\",\"cwd\":\"/data/{project}\",\"sessionId\":\"{session}\",\"version\":\"2.1.144\",\"gitBranch\":\"main\",\"type\":\"{kind}\",{more},\"uuid\":\"{uuid}\",\"timestamp\":\"{time}\"}}\n"
         );
         talk.out.extend(line.bytes());
         talk.parent = format!("\"{uuid}\"");
@@ -253,7 +253,7 @@ impl Made {
                 let size = self.between(60, 1_500);
                 self.text(size)
             };
-            let path = format!("/work/{}/src/tree_{}.rs", talk.project, self.rng.below(40));
+            let path = format!("/data/{}/src/tree_{}.rs", talk.project, self.rng.below(40));
             let mut blocks = vec![
                 format!(
                     "{{\"type\":\"thinking\",\"thinking\":\"{thought}\",\"signature\":\"{}\"}}",
@@ -334,7 +334,7 @@ impl Made {
         let project = self.rng.below(12);
         writeln!(
             out,
-            "{{\"timestamp\":\"{time}\",\"type\":\"session_meta\",\"payload\":{{\"id\":\"{id}\",\"timestamp\":\"{time}\",\"cwd\":\"/work/orchard-{project}\",\"originator\":\"codex_cli_rs\",\"cli_version\":\"0.60.1\",\"instructions\":null,\"source\":\"cli\",\"model_provider\":\"openai\",\"git\":{{\"branch\":\"main\"}}}}}}"
+            "{{\"timestamp\":\"{time}\",\"type\":\"session_meta\",\"payload\":{{\"id\":\"{id}\",\"timestamp\":\"{time}\",\"cwd\":\"/data/orchard-{project}\",\"originator\":\"codex_cli_rs\",\"cli_version\":\"0.60.1\",\"instructions\":null,\"source\":\"cli\",\"model_provider\":\"openai\",\"git\":{{\"branch\":\"main\"}}}}}}"
         )?;
         let mut total = [0u64; 4];
         while (out.len() as u64) < size {
@@ -349,7 +349,7 @@ impl Made {
         let time = self.tick(600_000);
         writeln!(
             out,
-            "{{\"timestamp\":\"{time}\",\"type\":\"turn_context\",\"payload\":{{\"cwd\":\"/work/orchard-{project}\",\"approval_policy\":\"on-request\",\"sandbox_policy\":{{\"mode\":\"workspace-write\"}},\"model\":\"{model}\",\"effort\":\"medium\",\"summary\":\"auto\"}}}}"
+            "{{\"timestamp\":\"{time}\",\"type\":\"turn_context\",\"payload\":{{\"cwd\":\"/data/orchard-{project}\",\"approval_policy\":\"on-request\",\"sandbox_policy\":{{\"mode\":\"workspace-write\"}},\"model\":\"{model}\",\"effort\":\"medium\",\"summary\":\"auto\"}}}}"
         )?;
         let size = self.between(40, 900);
         let question = self.text(size);

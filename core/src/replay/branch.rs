@@ -1,75 +1,16 @@
 //! The branch, from its tip back to its root (F12 to F16), and the sums on the way (F18, F19).
 
+mod kept;
+
 use super::{
-    ReplayError, Tally,
+    Beginning, Head, Notes, ReplayError, Tally,
     backward::{Backward, Before, Mark},
+    head::count,
     tally::{Gathered, Gathering, Reach},
 };
-use crate::{
-    id::EntryId,
-    record::{Extent, IdForm, Kind, Limits, Record, RecordScanner, Scanning},
-    recovery::Health,
-    usage::add_to,
-};
+use crate::record::{Extent, Kind, Limits, Record, RecordScanner, Scanning};
 use embedded_io::{Read, Seek};
-
-/// A header's bookkeeping.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Head<I = EntryId> {
-    /// Where the header lies; `None` when it is lost or missing (F10).
-    pub extent: Option<Extent>,
-    /// Its `version`.
-    pub version: Option<u64>,
-    /// Our writer wrote it.
-    pub ours: bool,
-    /// The last inherited entry (F11).
-    pub fork_point: Option<I>,
-}
-
-impl<I> Head<I> {
-    const NEW: Self = Head {
-        extent: None,
-        version: None,
-        ours: false,
-        fork_point: None,
-    };
-}
-
-impl<I> Default for Head<I> {
-    fn default() -> Self {
-        Self::NEW
-    }
-}
-
-impl<I: Clone> Head<I> {
-    /// The head that a header record gives.
-    pub fn of(record: &Record<I>, extent: Extent) -> Self {
-        Head {
-            extent: Some(extent),
-            version: record.version,
-            ours: record.ours,
-            fork_point: record.reference.clone(),
-        }
-    }
-}
-
-/// What the beginning of a log says about all of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Beginning<I = EntryId> {
-    pub(crate) head: Head<I>,
-    /// Where a foreign log's linear prefix ends (F14): at its first node with a parent id and no checksum. `None`: nobody
-    /// has looked.
-    pub(crate) prefix_end: Option<u64>,
-}
-
-impl<I> Beginning<I> {
-    /// Nothing is known.
-    pub(crate) const NEW: Self = Beginning {
-        head: Head::NEW,
-        prefix_end: None,
-    };
-}
+use kept::Watch;
 
 /// A node of the branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,38 +22,6 @@ pub struct Link {
     pub kind: Kind,
     /// Its child names another parent, which is lost (F15).
     pub bridged: bool,
-}
-
-/// What was met on the way back, as counts. What lies before the place that was reached is not counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Notes {
-    /// Corrupt lines and torn tail.
-    pub health: Health,
-    /// Where the torn tail begins.
-    pub torn_at: Option<u64>,
-    /// Leaves without target (F12).
-    pub dangling_leaves: u64,
-    /// Parents replaced by the nearest entry (F15).
-    pub bridges: u64,
-    /// Parents that are nowhere (F15).
-    pub missing_parents: u64,
-    /// Leaves of any kind: their writer knows branches.
-    pub leaves: u64,
-}
-
-impl Notes {
-    pub(super) const NEW: Self = Notes {
-        health: Health {
-            corrupt: 0,
-            torn: false,
-        },
-        torn_at: None,
-        dangling_leaves: 0,
-        bridges: 0,
-        missing_parents: 0,
-        leaves: 0,
-    };
 }
 
 /// What is sought, going back.
@@ -127,23 +36,6 @@ enum Want<I> {
     Nothing,
 }
 
-/// Ids to be noticed while the branch is followed, and where their nearest bearers lie.
-struct Watch<I> {
-    wanted: Option<I>,
-    wanted_at: Option<u64>,
-    older: Option<(Mark, I)>,
-    older_at: Option<u64>,
-}
-
-impl<I> Watch<I> {
-    const NEW: Self = Watch {
-        wanted: None,
-        wanted_at: None,
-        older: None,
-        older_at: None,
-    };
-}
-
 /// How far a branch has been followed. At first all of it is zero, so that it is made by clearing memory.
 struct Pass<I> {
     beginning: Beginning<I>,
@@ -154,7 +46,7 @@ struct Pass<I> {
     reach: Reach,
     /// Totals of the node that is sought are stated.
     has_base: bool,
-    /// Going over known ground: nothing is noted.
+    /// Going over ground that will be, or has been, gone over: what is wrong with parents and leaves is not noted.
     quiet: bool,
     /// A leaf led to the tip.
     marked: bool,
@@ -288,7 +180,7 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
         self.pass.nodes_to_tip > 1
     }
 
-    /// From now on nothing is noted.
+    /// From now on nothing that is wrong with parents and leaves is noted.
     pub(super) fn be_quiet(&mut self) {
         self.pass.quiet = true;
     }
@@ -397,9 +289,7 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
                     let line_start = self.back.line_start();
                     if line_start < self.lowest_corrupt {
                         self.lowest_corrupt = line_start;
-                        if true {
-                            self.note(|notes| count(&mut notes.health.corrupt));
-                        }
+                        self.note(|notes| count(&mut notes.health.corrupt));
                     }
                 }
                 Before::Record => {
@@ -552,80 +442,4 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
         self.pass.has_base = false;
         self.follow();
     }
-
-    /// F17: where the entries begin that the compaction just told keeps; `None` when it keeps none.
-    ///
-    /// What it keeps must not have been dropped by an older compaction, which may itself depend on one that is
-    /// older still. So each is looked at in turn, and memory stays constant.
-    pub(super) fn kept_start(&mut self) -> Option<u64> {
-        let mark = self.back.mark();
-        self.pass.quiet = true;
-        let start = self.look_for_kept();
-        self.pass.watch = Watch::NEW;
-        self.revisit(mark);
-        self.pass.quiet = false;
-        start
-    }
-
-    fn look_for_kept(&mut self) -> Option<u64> {
-        let mut wanted = self.back.record().reference.clone();
-        let mut answer = None;
-        loop {
-            self.pass.watch = Watch {
-                wanted,
-                ..Watch::NEW
-            };
-            let start = self.find_kept()?;
-            answer = answer.or(Some(start));
-            let Some((mark, older_wanted)) = self.pass.watch.older.take() else {
-                return answer;
-            };
-            self.revisit(mark);
-            wanted = Some(older_wanted);
-        }
-    }
-
-    /// Follows the branch to the message whose id is watched for, unless that turns out not to be in the buffer.
-    fn find_kept(&mut self) -> Option<u64> {
-        while let Some(link) = self.step() {
-            let start = link.extent.start;
-            // A search for a lost parent may have seen further back than this link.
-            if let Some(at) = self.pass.watch.wanted_at.filter(|at| *at >= start) {
-                let is_it = at == start && link.kind == Kind::Message;
-                return is_it.then_some(start);
-            }
-            if self.pass.watch.older_at.is_some_and(|at| at >= start) {
-                return None;
-            }
-            // An older compaction that keeps from the same entry on stands or falls with those before it.
-            let reference = &self.back.record().reference;
-            if link.kind == Kind::Compaction
-                && self.pass.watch.older.is_none()
-                && *reference != self.pass.watch.wanted
-                && let Some(id) = reference.clone()
-            {
-                self.pass.watch.older = Some((self.back.mark(), id));
-            }
-        }
-        None
-    }
-}
-
-impl<I: IdForm> Watch<I> {
-    fn see(&mut self, id: &I, at: u64) {
-        if self.wanted_at.is_none() && self.wanted.as_ref() == Some(id) {
-            self.wanted_at = Some(at);
-        }
-        if let Some((_, older)) = &self.older
-            && self.older_at.is_none()
-            && older == id
-        {
-            self.older_at = Some(at);
-        }
-    }
-}
-
-/// Counts one more.
-fn count(number: &mut u64) {
-    add_to(number, 1);
 }

@@ -2,7 +2,7 @@
 //!
 //! What has to be remembered of each node lies in a [`Table`]: the desktop's grows, a device's is lent ([`SliceTable`]).
 
-use super::branch::Head;
+use super::Head;
 use crate::{
     id::{EntryId, Sequence},
     record::{Extent, Kind, Record},

@@ -9,16 +9,18 @@
 mod backward;
 mod branch;
 mod forward;
+mod head;
 mod reader;
 mod reverse;
 mod tally;
 
 pub use backward::Backward;
-pub(crate) use branch::Beginning;
-pub use branch::{Branch, Head, Link, Notes};
+pub use branch::{Branch, Link};
 pub use forward::{
     ContextStart, Forward, Full, Node, Note, SliceTable, Slot, Table, context_start,
 };
+pub(crate) use head::Beginning;
+pub use head::{Head, Notes};
 pub use reader::Records;
 pub use reverse::{Item, Reverse};
 pub use tally::{Gathered, Gathering, Tally};

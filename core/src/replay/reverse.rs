@@ -1,9 +1,8 @@
 //! Reverse replay: the context, newest first, in constant memory (F17).
 
 use super::{
-    Beginning, Branch, Notes, ReplayError, Tally,
+    Beginning, Branch, Head, Notes, ReplayError, Tally,
     backward::Mark,
-    branch::Head,
     tally::{Gathered, Gathering},
 };
 use crate::record::{Extent, Kind, Limits, Record, RecordScanner, Scanning};

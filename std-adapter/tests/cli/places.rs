@@ -60,7 +60,7 @@ fn all_usual_places_are_listed() {
     assert_eq!(listed, expected);
     let text = store.ok(&["list", "--all"]);
     assert!(
-        text.contains("Pruning the apple trees") && text.contains("/work/orchard"),
+        text.contains("Pruning the apple trees") && text.contains("/data/orchard"),
         "{text}"
     );
     // A variable of its own goes before.

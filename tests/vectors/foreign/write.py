@@ -41,7 +41,7 @@ SESSION = "5f0c1d52-9a40-4c1e-8b15-2f6f0a7d1c01"
 
 def claude(kind, uuid, parent, at, message=None, **more):
     members = {
-        "parentUuid": parent, "isSidechain": more.pop("side", False), "userType": "external", "cwd": "/work/orchard",
+        "parentUuid": parent, "isSidechain": more.pop("side", False), "userType": "external", "cwd": "/data/orchard",
         "sessionId": SESSION, "version": "2.1.144", "gitBranch": "main", "type": kind,
     }
     if message is not None:
@@ -93,7 +93,7 @@ def claude_samples():
     ]
     sample(f"claude/traps.jsonl", traps, {
         "format": "claude",
-        "session": {"id": SESSION, "cwd": "/work/orchard", "timestamp": "2026-03-04T05:06:01.789Z", "parent_session": None},
+        "session": {"id": SESSION, "cwd": "/data/orchard", "timestamp": "2026-03-04T05:06:01.789Z", "parent_session": None},
         "name": "Pruning the apple trees",
         "tip": "a5",
         "context": [["summary", "u4", "They prune the apple tree first."], ["user", "u5", "With which shears?"], ["assistant", "a5", "Sharp ones."]],
@@ -120,7 +120,7 @@ def claude_samples():
     ]
     sample("claude/several-results.jsonl", several, {
         "format": "claude", "tip": "a3",
-        "session": {"id": SESSION, "cwd": "/work/orchard", "timestamp": "2026-03-04T05:06:01.789Z", "parent_session": None},
+        "session": {"id": SESSION, "cwd": "/data/orchard", "timestamp": "2026-03-04T05:06:01.789Z", "parent_session": None},
         "context": [["user", "u1", "Measure both."], ["assistant", "a1", ""], ["tool_result", "u2.1", "3 m"], ["tool_result", "u2.2", "no scales"],
                     ["user", "u2", "Never mind."], ["assistant", "a2", "Good."], ["assistant", "a3", "Overloaded"]],
         "tools": ["Measure", "Weigh"],
@@ -138,7 +138,7 @@ def claude_samples():
     ]
     sample("claude/damaged.jsonl", damaged, {
         "format": "claude", "tip": "u2",
-        "session": {"id": SESSION, "cwd": "/work/orchard", "timestamp": "2026-03-04T05:06:01.789Z", "parent_session": None},
+        "session": {"id": SESSION, "cwd": "/data/orchard", "timestamp": "2026-03-04T05:06:01.789Z", "parent_session": None},
         "context": [["user", "u1", "One"], ["user", "u2", "Two"]],
         "branch": sums(turns=2), "file": sums(turns=2), "branches": [["u2", True]],
         "unknown": 4, "status": "corrupt_and_truncated", "lines": [2, 3, 6],
@@ -150,7 +150,7 @@ def claude_samples():
     ]
     sample("claude/agent-7.jsonl", agent, {
         "format": "claude", "tip": "s2",
-        "session": {"id": "agent-7", "cwd": "/work/orchard", "timestamp": "2026-03-04T05:06:01.789Z", "parent_session": SESSION},
+        "session": {"id": "agent-7", "cwd": "/data/orchard", "timestamp": "2026-03-04T05:06:01.789Z", "parent_session": SESSION},
         "context": [["user", "s1", "Count."], ["assistant", "s2", "Four."]],
         "branch": sums(6, 1, turns=1, long=0), "file": sums(6, 1, turns=1, long=0), "branches": [["s2", True]],
         "unknown": 0, "status": "clean",
@@ -195,9 +195,9 @@ def claw_messages():
 
 
 def claw_samples():
-    meta = dict(CLAW_TIME, session_id=CLAW_ID, version=1, model="claude-sonnet-4-5", workspace_root="/work/orchard",
+    meta = dict(CLAW_TIME, session_id=CLAW_ID, version=1, model="claude-sonnet-4-5", workspace_root="/data/orchard",
                 fork={"branch_name": "plums", "parent_session_id": "session-1775386000000-0"})
-    session = {"id": CLAW_ID, "cwd": "/work/orchard", "timestamp": "2026-04-05T11:00:42.352Z", "parent_session": "session-1775386000000-0"}
+    session = {"id": CLAW_ID, "cwd": "/data/orchard", "timestamp": "2026-04-05T11:00:42.352Z", "parent_session": "session-1775386000000-0"}
     # Records are numbered as they are made, unknown ones too: compaction 1, prompt 2, messages 3 to 8, of which 6 and 7 are one there.
     context = lambda first: [
         ["summary", "cmp-1", "The pears were counted: nine."], ["system", f"msg-{first}", "Earlier: the pears were counted."],
@@ -276,10 +276,10 @@ def tokens(at, *total, last=None):
 
 def codex_lines():
     return [
-        codex("session_meta", 0, id=CODEX_ID, timestamp="2026-05-06T07:08:00.000Z", cwd="/work/orchard", originator="codex_cli", cli_version="0.50.0", model_provider="openai", git={"branch": "main"}),
+        codex("session_meta", 0, id=CODEX_ID, timestamp="2026-05-06T07:08:00.000Z", cwd="/data/orchard", originator="codex_cli", cli_version="0.50.0", model_provider="openai", git={"branch": "main"}),
         codex_message(1, "developer", "Be brief."),
-        codex_message(1, "user", "<environment_context>\n<cwd>/work/orchard</cwd>\n</environment_context>"),
-        codex("turn_context", 1, cwd="/work/orchard", model="gpt-5-codex", approval_policy="never"),
+        codex_message(1, "user", "<environment_context>\n<cwd>/data/orchard</cwd>\n</environment_context>"),
+        codex("turn_context", 1, cwd="/data/orchard", model="gpt-5-codex", approval_policy="never"),
         codex_message(2, "user", "How many trees?"),
         codex("event_msg", 2, type="user_message", message="How many trees?"),
         codex("response_item", 3, type="reasoning", summary=[{"type": "summary_text", "text": "Count them."}], encrypted_content="AAAA"),
@@ -316,7 +316,7 @@ def zstd(data):
 
 
 def codex_samples():
-    session = {"id": CODEX_ID, "cwd": "/work/orchard", "timestamp": "2026-05-06T07:08:00.000Z", "parent_session": None}
+    session = {"id": CODEX_ID, "cwd": "/data/orchard", "timestamp": "2026-05-06T07:08:00.000Z", "parent_session": None}
     expect = {
         "format": "codex", "session": session, "tip": "msg-24",
         "context": [["summary", "cmp-22", "Twelve trees; an oak is to be planted."], ["user", "msg-23", "Yes."], ["assistant", "msg-24", "Done."]],
@@ -339,9 +339,9 @@ def codex_samples():
         file.write("\n")
     # A fork: the history of its parent is written once more, all at once, and was paid for there.
     fork = [
-        codex("session_meta", 30, id="0199a1b2-0000-7000-8000-0000000000f0", timestamp="2026-05-06T07:08:30.000Z", cwd="/work/orchard", model_provider="openai", forked_from_id=CODEX_ID),
-        codex("session_meta", 30, id=CODEX_ID, timestamp="2026-05-06T07:08:00.000Z", cwd="/work/orchard", model_provider="openai"),
-        codex("turn_context", 30, cwd="/work/orchard", model="gpt-5-codex"),
+        codex("session_meta", 30, id="0199a1b2-0000-7000-8000-0000000000f0", timestamp="2026-05-06T07:08:30.000Z", cwd="/data/orchard", model_provider="openai", forked_from_id=CODEX_ID),
+        codex("session_meta", 30, id=CODEX_ID, timestamp="2026-05-06T07:08:00.000Z", cwd="/data/orchard", model_provider="openai"),
+        codex("turn_context", 30, cwd="/data/orchard", model="gpt-5-codex"),
         codex_message(30, "user", "How many trees?"),
         codex_message(30, "assistant", "Twelve."),
         tokens(30, 1000, 0, 10, 0),
@@ -354,7 +354,7 @@ def codex_samples():
     ]
     sample("codex/fork.jsonl", fork, {
         "format": "codex", "tip": "msg-11",
-        "session": {"id": "0199a1b2-0000-7000-8000-0000000000f0", "cwd": "/work/orchard", "timestamp": "2026-05-06T07:08:30.000Z", "parent_session": CODEX_ID},
+        "session": {"id": "0199a1b2-0000-7000-8000-0000000000f0", "cwd": "/data/orchard", "timestamp": "2026-05-06T07:08:30.000Z", "parent_session": CODEX_ID},
         "context": [["user", "msg-4", "How many trees?"], ["assistant", "msg-5", "Twelve."], ["user", "msg-7", "And shrubs?"], ["assistant", "msg-8", "None."],
                     ["user", "msg-10", "Hm."], ["assistant", "msg-11", "Indeed."]],
         "branch": sums(1200, 15, 1000, turns=3, reasoning=0, unreported=1),
@@ -382,7 +382,7 @@ def pi_answer(content, usage, stop="stop", **more):
 def pi_samples():
     text = lambda t: [{"type": "text", "text": t}]
     ask = lambda t: {"role": "user", "content": t, "timestamp": 1780819740000}
-    header = dict(type="session", version=3, id="7d1d9a52-1111-4222-8333-444455556666", timestamp="2026-06-07T08:09:05.000Z", cwd="/work/orchard",
+    header = dict(type="session", version=3, id="7d1d9a52-1111-4222-8333-444455556666", timestamp="2026-06-07T08:09:05.000Z", cwd="/data/orchard",
                   parentSession="/home/me/.pi/agent/sessions/x/2026-06-06_parent.jsonl")
     whole = [
         line(**header),
@@ -408,7 +408,7 @@ def pi_samples():
     ]
     sample("pi/v3.jsonl", whole, {
         "format": "pi", "name": "Pruning", "tip": "aaaa0010",
-        "session": {"id": header["id"], "cwd": "/work/orchard", "timestamp": header["timestamp"], "parent_session": header["parentSession"]},
+        "session": {"id": header["id"], "cwd": "/data/orchard", "timestamp": header["timestamp"], "parent_session": header["parentSession"]},
         "context": [["summary", "aaaa000c", "Apples were pruned."], ["user", "aaaa000a", "Go on."], ["assistant", "aaaa000b", "Done."],
                     ["bashExecution", "aaaa000d", "$ ls\na.txt"], ["custom", "aaaa000e", "Remember the pears."]],
         "tools": [],
@@ -420,7 +420,7 @@ def pi_samples():
         "unknown": 4, "status": "clean",
     })
     old = [
-        line(type="session", id="0b0b0b0b-1111-4222-8333-444455556666", timestamp="2025-11-12T13:14:15.000Z", cwd="/work/orchard", provider="anthropic", modelId="claude-sonnet-4-5", thinkingLevel="off"),
+        line(type="session", id="0b0b0b0b-1111-4222-8333-444455556666", timestamp="2025-11-12T13:14:15.000Z", cwd="/data/orchard", provider="anthropic", modelId="claude-sonnet-4-5", thinkingLevel="off"),
         line(type="message", timestamp="2025-11-12T13:14:16.000Z", message=ask("One")),
         line(type="message", timestamp="2025-11-12T13:14:17.000Z", message=pi_answer(text("Two"), pi_usage(1, 1))),
         line(type="thinking_level_change", timestamp="2025-11-12T13:14:17.500Z", thinkingLevel="low"),
@@ -431,7 +431,7 @@ def pi_samples():
     ]
     sample("pi/v1.jsonl", old, {
         "format": "pi", "tip": "entry-6",
-        "session": {"id": "0b0b0b0b-1111-4222-8333-444455556666", "cwd": "/work/orchard", "timestamp": "2025-11-12T13:14:15.000Z", "parent_session": None},
+        "session": {"id": "0b0b0b0b-1111-4222-8333-444455556666", "cwd": "/data/orchard", "timestamp": "2025-11-12T13:14:15.000Z", "parent_session": None},
         "context": [["summary", "entry-5", "Counting."], ["user", "entry-4", "Three"], ["assistant", "entry-6", "Four"]],
         "branch": sums(3, 2, turns=2), "file": sums(3, 2, turns=2), "branches": [["entry-6", True]], "unknown": 1, "status": "clean",
     })
@@ -451,7 +451,7 @@ def opi_samples():
                                  "usage": dict({"input_tokens": 0, "output_tokens": 0, "cache_read_tokens": 0, "cache_write_tokens": 0, "reported": True}, **usage),
                                  "stop_reason": "stop", "error_message": None, "timestamp_ms": 1783501801000}
     lines = [
-        line(type="session", version=2, id="0197aaaa-0000-7000-8000-0000000000a2", timestamp="2026-07-08T09:10:00.000Z", cwd="/work/orchard", parent_session=None,
+        line(type="session", version=2, id="0197aaaa-0000-7000-8000-0000000000a2", timestamp="2026-07-08T09:10:00.000Z", cwd="/data/orchard", parent_session=None,
              runtime_input_binding={"kind": "direct_runtime_input", "digest": "ab" * 32, "assembly_source": "cli"}),
         opi("session_info", "info-1", None, 1, name="demo"),
         # Null parents: each follows the tip, as nobody has named a parent yet.
@@ -469,7 +469,7 @@ def opi_samples():
     ]
     sample("opi/v2.jsonl", lines, {
         "format": "opi", "tip": "cmp-10",
-        "session": {"id": "0197aaaa-0000-7000-8000-0000000000a2", "cwd": "/work/orchard", "timestamp": "2026-07-08T09:10:00.000Z", "parent_session": None},
+        "session": {"id": "0197aaaa-0000-7000-8000-0000000000a2", "cwd": "/data/orchard", "timestamp": "2026-07-08T09:10:00.000Z", "parent_session": None},
         "context": [["summary", "cmp-10", "One question answered."], ["user", "msg-9", "Third?"]],
         "branch": sums(10, 4, 0, 8, turns=2, long=8, reasoning=2), "file": sums(10, 4, 0, 8, turns=3, long=8, reasoning=2, unreported=1),
         "branches": [["msg-6", False], ["cmp-10", True]], "unknown": 3, "status": "clean",

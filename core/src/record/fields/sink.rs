@@ -1,6 +1,6 @@
 //! What the JSON scanner tells, passed on by where in the record it stands.
 
-use super::{DEEPEST, Fields, Hold, Place, Stated};
+use super::{DEEPEST, Fields, Hold, Stated, place::Place};
 use crate::{
     json::scan::{Sink, ValueKind},
     record::{
