@@ -1,24 +1,16 @@
 //! A file as the journal's storage.
 
+mod raw;
+
 use embedded_io::{ErrorType, Read, Seek, SeekFrom, Write};
 use sessionlog_core::journal::Storage;
-use std::{
-    fs::File,
-    io,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::{fs::File, io};
+
+pub use raw::{RawFile, bytes_read};
+pub(crate) use raw::{read_at, write_at};
 
 /// Bytes that are buffered at most. A turn is far smaller as a rule, so it reaches the file in one write.
 pub const BUFFER_BYTES: usize = 1024 * 1024;
-
-/// Bytes that [`bytes_read`] tells.
-static READ: AtomicU64 = AtomicU64::new(0);
-
-/// Bytes of sessions' files that this process has read so far, in all threads: for whoever shows how far long work is.
-#[must_use]
-pub fn bytes_read() -> u64 {
-    READ.load(Ordering::Relaxed)
-}
 
 /// A file as the journal's storage: buffered appends, reads at a position of their own.
 ///
@@ -30,8 +22,8 @@ pub fn bytes_read() -> u64 {
 ///
 /// After a failed append, `truncate` to the length before it restores the file and the buffer.
 #[derive(Debug)]
-pub struct FileStorage {
-    file: File,
+pub struct FileStorage<F = File> {
+    file: F,
     /// What stands behind `written` and is not in the file yet.
     buffer: Vec<u8>,
     /// Bytes of the file that count.
@@ -43,13 +35,13 @@ pub struct FileStorage {
     unsynced: bool,
 }
 
-impl FileStorage {
+impl<F: RawFile> FileStorage<F> {
     /// Storage on `file`, which has to be open for reading and, for appends, for writing; not in append mode.
     ///
     /// # Errors
     /// When the system cannot tell the file's length.
-    pub fn new(file: File) -> io::Result<Self> {
-        let written = file.metadata()?.len();
+    pub fn new(file: F) -> io::Result<Self> {
+        let written = file.length()?;
         Ok(Self {
             file,
             buffer: Vec::new(),
@@ -63,7 +55,7 @@ impl FileStorage {
 
     /// The file. What is buffered is not in it yet.
     #[must_use]
-    pub fn file(&self) -> &File {
+    pub fn file(&self) -> &F {
         &self.file
     }
 
@@ -89,7 +81,7 @@ impl FileStorage {
         }
         self.unsynced = true;
         let (taken, done) = put(bytes, self.written, |bytes, at| {
-            write_at(&self.file, bytes, at)
+            self.file.write_at(bytes, at)
         });
         self.written += taken as u64;
         self.ragged = done.is_err();
@@ -100,23 +92,23 @@ impl FileStorage {
     fn cut(&mut self) -> io::Result<()> {
         self.ragged = true;
         self.unsynced = true;
-        self.file.set_len(self.written)?;
+        self.file.cut(self.written)?;
         self.ragged = false;
         Ok(())
     }
 }
 
-impl ErrorType for FileStorage {
+impl<F> ErrorType for FileStorage<F> {
     type Error = io::Error;
 }
 
-impl Read for FileStorage {
+impl<F: RawFile> Read for FileStorage<F> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let read = match self.position.checked_sub(self.written) {
             None => {
                 let in_file = usize::try_from(self.written - self.position).unwrap_or(usize::MAX);
                 let len = buf.len().min(in_file);
-                read_at(&self.file, &mut buf[..len], self.position)?
+                self.file.read_at(&mut buf[..len], self.position)?
             }
             Some(past) => {
                 let past = usize::try_from(past).unwrap_or(usize::MAX);
@@ -131,7 +123,7 @@ impl Read for FileStorage {
     }
 }
 
-impl Seek for FileStorage {
+impl<F: RawFile> Seek for FileStorage<F> {
     fn seek(&mut self, pos: SeekFrom) -> io::Result<u64> {
         let to = match pos {
             SeekFrom::Start(at) => Some(at),
@@ -148,7 +140,7 @@ impl Seek for FileStorage {
     }
 }
 
-impl Write for FileStorage {
+impl<F: RawFile> Write for FileStorage<F> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         if self.buffer.len() + buf.len() > BUFFER_BYTES {
             self.flush()?;
@@ -175,11 +167,11 @@ impl Write for FileStorage {
     }
 }
 
-impl Storage for FileStorage {
+impl<F: RawFile> Storage for FileStorage<F> {
     fn sync(&mut self) -> io::Result<()> {
         self.flush()?;
         if self.unsynced {
-            self.file.sync_data()?;
+            self.file.sync()?;
             self.unsynced = false;
         }
         Ok(())
@@ -217,42 +209,6 @@ fn put(
         }
     }
     (taken, Ok(()))
-}
-
-/// Reads what one call gives from `at` on; an interrupted call is made again. 0 only at the file's end.
-pub(crate) fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
-    loop {
-        match read_once(file, buf, at) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Ok(read) => {
-                READ.fetch_add(read as u64, Ordering::Relaxed);
-                return Ok(read);
-            }
-            failed => return failed,
-        }
-    }
-}
-
-#[cfg(unix)]
-fn read_once(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buf, at)
-}
-
-#[cfg(unix)]
-pub(crate) fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::write_at(file, bytes, at)
-}
-
-#[cfg(not(unix))]
-fn read_once(mut file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
-    io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
-    io::Read::read(&mut file, buf)
-}
-
-#[cfg(not(unix))]
-pub(crate) fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<usize> {
-    io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
-    io::Write::write(&mut file, bytes)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The power goes: what was acknowledged is there, whatever the disk makes of the rest.
 
 use crate::support::{report, rounds, seed};
+use sessionlog::FileStorage;
 use sessionlog_core::{
     Clock, EntryId, Timestamp,
     compaction::{Keep, Reason},
@@ -24,7 +25,7 @@ impl Clock for Still {
     }
 }
 
-type Log = Journal<DiskFile, Still, 32>;
+type Log = Journal<FileStorage<DiskFile>, Still, 32>;
 
 /// What is done to a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +74,13 @@ fn options(durability: Durability) -> Options {
     }
 }
 
-fn open(file: &DiskFile, mode: Durability) -> Result<Log, JournalError<embedded_io::ErrorKind>> {
+fn storage(file: &DiskFile) -> FileStorage<DiskFile> {
+    FileStorage::new(file.clone()).unwrap()
+}
+
+fn open(file: &DiskFile, mode: Durability) -> Result<Log, JournalError<std::io::Error>> {
     let mut window = [0; 512];
-    Journal::open(file.clone(), Still, options(mode), &mut window).map(|(log, _)| log)
+    Journal::open(storage(file), Still, options(mode), &mut window).map(|(log, _)| log)
 }
 
 impl Run {
@@ -89,7 +94,7 @@ impl Run {
             branch_name: None,
             fork_point: None,
         };
-        let log = Journal::create(file.clone(), Still, &header, options(mode)).unwrap();
+        let log = Journal::create(storage(&file), Still, &header, options(mode)).unwrap();
         file.disk_mut().lies = lies;
         let mut run = Run {
             file,

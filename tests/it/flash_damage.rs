@@ -4,7 +4,10 @@ use crate::flash::{all, chip, geometry, mounted};
 use embedded_io::{Read, Seek, SeekFrom, Write};
 use sessionlog_core::flash::{BlockState, Damage, FlashLog, Geometry, Options};
 use sessionlog_core::journal::Storage;
-use sessionlog_tests::sim::flash::{Chip, Flash, Random};
+use sessionlog_tests::{
+    load::Rng,
+    sim::flash::{Chip, Flash},
+};
 
 type Nor = Flash<1, 4, 512>;
 
@@ -167,13 +170,13 @@ fn a_block_that_is_gone_costs_that_block() {
         before.map(|(at, _)| usize::from(image[at])).sum()
     };
     let used = frames(&image).last().expect("frames").0 / BLOCK as usize + 1;
-    let mut random = Random::new(7);
+    let mut random = Rng::new(7);
     for block in 0..used {
         let from = if block == 0 { 0 } else { offset_of(block - 1) };
         for filling in 0..6 {
             let mut damaged = image.clone();
             for byte in &mut damaged[block * BLOCK as usize..][..BLOCK as usize] {
-                let any = random.word() as u8;
+                let any = random.number() as u8;
                 *byte = match filling {
                     0 => 0xff,
                     1 => 0,
@@ -219,7 +222,7 @@ fn a_block_that_is_gone_costs_that_block() {
 fn anything_can_be_mounted() {
     let (image, _) = sound();
     for seed in 0..3000 {
-        let mut random = Random::new(seed);
+        let mut random = Rng::new(seed);
         let mut damaged = image.clone();
         for _ in 0..1 + random.below(40) {
             let at = random.below(damaged.len() as u64) as usize;
@@ -233,7 +236,7 @@ fn anything_can_be_mounted() {
                 2 => damaged.copy_within(from..from + (end - at), at),
                 _ => damaged[at..end]
                     .iter_mut()
-                    .for_each(|b| *b = random.word() as u8),
+                    .for_each(|b| *b = random.number() as u8),
             }
         }
         let mut log = mount(&damaged);
@@ -256,8 +259,8 @@ fn anything_can_be_mounted() {
             );
         }
     }
-    let mut noise = Random::new(1);
-    let bytes: Vec<u8> = image.iter().map(|_| noise.word() as u8).collect();
+    let mut noise = Rng::new(1);
+    let bytes: Vec<u8> = image.iter().map(|_| noise.number() as u8).collect();
     assert!(mount(&bytes).is_empty());
 }
 

@@ -6,7 +6,10 @@ use sessionlog_core::compaction::{Keep, Reason};
 use sessionlog_core::flash::{Error, FlashLog, Geometry, Options, Policy};
 use sessionlog_core::journal::{self, Journal, JournalError, Storage};
 use sessionlog_core::record::Verbatim;
-use sessionlog_tests::sim::flash::{Chip, Failure, Flash, Random, Tearing};
+use sessionlog_tests::{
+    load::Rng,
+    sim::flash::{Chip, Failure, Flash, Tearing},
+};
 
 type Nor = Flash<1, 4, 1024>;
 type Log = Journal<FlashLog<Nor>, Ticks, 8>;
@@ -143,7 +146,7 @@ fn cut(at: u64, told: &[State], stream: &[u8]) -> bool {
         flash.chip_mut().power_on();
         resumes(&flash, stream, told, acked.len());
         // And once more, while the first record is written.
-        let steps = Random::new(at).below(400);
+        let steps = Rng::new(at).below(400);
         let mut log = mount(&flash, Policy::StopWhenFull);
         if log.is_empty() {
             break;

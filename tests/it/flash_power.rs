@@ -2,7 +2,7 @@
 //! else is half there, and the log goes on.
 
 use sessionlog_core::flash::Policy;
-use sessionlog_tests::sim::flash::{Random, Tearing};
+use sessionlog_tests::{load::Rng, sim::flash::Tearing};
 use sessionlog_tests::sim::flashlog::{Bench, Op, PowerLost};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -199,7 +199,7 @@ fn cut<const R: usize, const W: usize, const E: usize>(
     bench.flash.chip_mut().fail = None;
     cuts.fetch_add(1, Ordering::Relaxed);
     bench.recover();
-    let mut random = Random::new(at ^ 0xc0ffee);
+    let mut random = Rng::new(at ^ 0xc0ffee);
     for _ in 0..random.below(3) {
         bench.flash.chip_mut().cut_after(random.below(700));
         if bench.goes_on(40 + random.below(300) as usize) == Err(PowerLost) {
@@ -287,7 +287,7 @@ fn long_runs_of_anything() {
 
 /// Operations, failures and losses of power in any order.
 fn any_run<const R: usize, const W: usize, const E: usize>(seed: u64, block: u32) {
-    let mut random = Random::new(seed);
+    let mut random = Rng::new(seed);
     let policy = match random.below(3) {
         0 => Policy::OverwriteOldest,
         _ => Policy::StopWhenFull,

@@ -6,10 +6,10 @@
 //! still see it and later syncs succeed: that is what systems do.
 
 use crate::load::Rng;
-use embedded_io::{ErrorKind, ErrorType, Read, Seek, SeekFrom, Write};
-use sessionlog_core::journal::Storage;
+use sessionlog::io::RawFile;
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::HashSet;
+use std::io;
 use std::rc::Rc;
 
 /// Unsynced changes whose every order is tried.
@@ -260,7 +260,7 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
 pub enum Fault {
     /// The power goes: the call may have had its effect, and nothing works any more.
     Power,
-    /// The call fails; of a write, so many bytes get through.
+    /// The call fails; of a write so many bytes get through first, and the next call fails too.
     Error(usize),
 }
 
@@ -313,135 +313,89 @@ impl Disk {
     }
 }
 
-/// The file open for appending, with a buffer as `FileStorage` has one. Clones share the disk, not the buffer.
+/// The file, as a program holds it open: what `FileStorage` writes to. Clones are the same file.
 #[derive(Clone, Debug, Default)]
-pub struct DiskFile {
-    disk: Rc<RefCell<Disk>>,
-    buffer: Vec<u8>,
-    written: usize,
-    position: usize,
-    ragged: bool,
-}
+pub struct DiskFile(Rc<RefCell<Disk>>);
 
 impl DiskFile {
     /// The file on a disk that durably holds these bytes.
     pub fn holding(bytes: Vec<u8>) -> Self {
-        let written = bytes.len();
-        let disk = Disk {
+        DiskFile(Rc::new(RefCell::new(Disk {
             content: Content::holding(bytes),
             ..Disk::default()
-        };
-        DiskFile {
-            disk: Rc::new(RefCell::new(disk)),
-            written,
-            ..DiskFile::default()
-        }
+        })))
     }
 
     /// The disk, for looking.
     pub fn disk(&self) -> Ref<'_, Disk> {
-        self.disk.borrow()
+        self.0.borrow()
     }
 
     /// The disk, for meddling.
     pub fn disk_mut(&self) -> RefMut<'_, Disk> {
-        self.disk.borrow_mut()
+        self.0.borrow_mut()
+    }
+}
+
+fn failure() -> io::Error {
+    io::Error::other("the simulated disk fails")
+}
+
+impl RawFile for DiskFile {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.disk().content.live().len() as u64)
     }
 
-    fn len(&self) -> usize {
-        self.written + self.buffer.len()
+    fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
+        let disk = self.disk();
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        let there = disk.content.live().get(at..).unwrap_or_default();
+        let len = buf.len().min(there.len());
+        buf[..len].copy_from_slice(&there[..len]);
+        Ok(len)
     }
 
-    fn cut(&mut self) -> Result<(), ErrorKind> {
-        self.ragged = true;
-        let mut disk = self.disk.borrow_mut();
+    fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<usize> {
+        let mut disk = self.disk_mut();
+        let at = usize::try_from(at).map_err(io::Error::other)?;
         match disk.call() {
-            Some(Fault::Error(_)) => return Err(ErrorKind::Other),
-            fault => {
-                disk.content.cut(self.written);
-                if fault.is_some() {
-                    return Err(ErrorKind::Other);
-                }
+            Some(Fault::Error(through)) if through > 0 => {
+                let taken = through.min(bytes.len());
+                disk.content.write(at, &bytes[..taken]);
+                // A short write; the reason is told to who writes the rest.
+                disk.set_fault(0, Fault::Error(0));
+                Ok(taken)
+            }
+            Some(Fault::Error(_)) => Err(failure()),
+            Some(Fault::Power) => {
+                disk.content.write(at, bytes);
+                Err(failure())
+            }
+            None => {
+                disk.content.write(at, bytes);
+                Ok(bytes.len())
             }
         }
-        self.ragged = false;
-        Ok(())
-    }
-}
-
-impl ErrorType for DiskFile {
-    type Error = ErrorKind;
-}
-
-impl Read for DiskFile {
-    fn read(&mut self, buf: &mut [u8]) -> Result<usize, ErrorKind> {
-        let disk = self.disk.borrow();
-        let file = disk.content.live().iter().take(self.written);
-        let all = file.chain(&self.buffer).skip(self.position);
-        let read = buf
-            .iter_mut()
-            .zip(all)
-            .map(|(to, from)| *to = *from)
-            .count();
-        self.position += read;
-        Ok(read)
-    }
-}
-
-impl Seek for DiskFile {
-    fn seek(&mut self, pos: SeekFrom) -> Result<u64, ErrorKind> {
-        let to = match pos {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => (self.len() as u64).checked_add_signed(by),
-            SeekFrom::Current(by) => (self.position as u64).checked_add_signed(by),
-        };
-        let to = to.ok_or(ErrorKind::InvalidInput)?;
-        self.position = usize::try_from(to).map_err(|_| ErrorKind::InvalidInput)?;
-        Ok(to)
-    }
-}
-
-impl Write for DiskFile {
-    fn write(&mut self, buf: &[u8]) -> Result<usize, ErrorKind> {
-        self.buffer.extend_from_slice(buf);
-        Ok(buf.len())
     }
 
-    fn flush(&mut self) -> Result<(), ErrorKind> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        if self.ragged {
-            self.cut()?;
-        }
-        let mut disk = self.disk.borrow_mut();
+    fn cut(&self, len: u64) -> io::Result<()> {
+        let mut disk = self.disk_mut();
         let fault = disk.call();
-        let taken = match fault {
-            Some(Fault::Error(through)) => through.min(self.buffer.len()),
-            _ => self.buffer.len(),
-        };
-        disk.content.write(self.written, &self.buffer[..taken]);
-        self.written += taken;
-        self.buffer.drain(..taken);
-        self.ragged = fault.is_some();
-        if fault.is_some() {
-            Err(ErrorKind::Other)
-        } else {
-            Ok(())
+        if !matches!(fault, Some(Fault::Error(_))) {
+            disk.content
+                .cut(usize::try_from(len).map_err(io::Error::other)?);
         }
+        fault.map_or(Ok(()), |_| Err(failure()))
     }
-}
 
-impl Storage for DiskFile {
-    fn sync(&mut self) -> Result<(), ErrorKind> {
-        self.flush()?;
-        let mut disk = self.disk.borrow_mut();
+    fn sync(&self) -> io::Result<()> {
+        let mut disk = self.disk_mut();
         match disk.call() {
             // It may have done any part of its work, which is what an image makes of it.
-            Some(Fault::Power) => Err(ErrorKind::Other),
+            Some(Fault::Power) => Err(failure()),
             Some(Fault::Error(_)) => {
                 disk.content.fail_sync();
-                Err(ErrorKind::Other)
+                Err(failure())
             }
             None => {
                 if !disk.lies {
@@ -450,21 +404,6 @@ impl Storage for DiskFile {
                 Ok(())
             }
         }
-    }
-
-    fn truncate(&mut self, len: u64) -> Result<bool, ErrorKind> {
-        let len = usize::try_from(len).map_err(|_| ErrorKind::InvalidInput)?;
-        if let Some(keep) = len.checked_sub(self.written) {
-            self.buffer.truncate(keep);
-            if self.ragged {
-                self.cut()?;
-            }
-        } else {
-            self.buffer.clear();
-            self.written = len;
-            self.cut()?;
-        }
-        Ok(true)
     }
 }
 

@@ -6,6 +6,7 @@
 //! its bits then read differently each time, those that seem untouched included. An erase that is cut short leaves
 //! anything at all. Only a whole erase makes such bits sound again.
 
+use crate::load::Rng;
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
@@ -59,31 +60,6 @@ impl NorFlashError for Failure {
     }
 }
 
-/// A generator of arbitrary numbers: the same from the same seed.
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// From a seed.
-    pub fn new(seed: u64) -> Self {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d)
-    }
-
-    /// The next number (splitmix64).
-    pub fn word(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.word() % end.max(1)
-    }
-}
-
 /// The chip.
 #[derive(Clone, Debug)]
 pub struct Chip {
@@ -93,7 +69,7 @@ pub struct Chip {
     /// Bits that read differently each time.
     unsound: Vec<u8>,
     any_unsound: bool,
-    random: Random,
+    random: Rng,
     /// Steps until power goes.
     left: Option<u64>,
     powered: bool,
@@ -115,7 +91,7 @@ impl Chip {
             used: vec![false; size],
             unsound: vec![0; size],
             any_unsound: false,
-            random: Random::new(seed),
+            random: Rng::new(seed),
             left: None,
             powered: true,
             tearing: Tearing::default(),
@@ -166,7 +142,7 @@ impl Chip {
 
     /// Starts the arbitrary choices anew.
     pub fn reseed(&mut self, seed: u64) {
-        self.random = Random::new(seed);
+        self.random = Rng::new(seed);
     }
 
     /// Takes the steps of an operation; the number that could be done when power goes in between.
@@ -210,7 +186,7 @@ impl Chip {
                 Tearing::Prefix if n < done => self.bytes[place] &= byte,
                 Tearing::Prefix => {}
                 Tearing::Irregular => {
-                    let [which, a, b, ..] = self.random.word().to_le_bytes();
+                    let [which, a, b, ..] = self.random.number().to_le_bytes();
                     self.bytes[place] &= byte | which;
                     self.upset(place, a & b & which);
                 }
@@ -233,7 +209,7 @@ impl Chip {
         let kind = self.random.below(4);
         for at in from..to {
             let old = self.bytes[at];
-            let [a, b, c, d, ..] = self.random.word().to_le_bytes();
+            let [a, b, c, d, ..] = self.random.number().to_le_bytes();
             match kind {
                 // Hardly begun.
                 0 => self.bytes[at] = if a < 4 { old | b } else { old },
@@ -299,7 +275,7 @@ impl<const R: usize, const W: usize, const E: usize> ReadNorFlash for Flash<R, W
             for (n, byte) in bytes.iter_mut().enumerate() {
                 let mask = chip.unsound[at + n];
                 if mask != 0 {
-                    *byte ^= mask & chip.random.word() as u8;
+                    *byte ^= mask & chip.random.number() as u8;
                 }
             }
         }

@@ -3,7 +3,8 @@
 //! Whatever happens to the chip, a mounted log must show each acknowledged record of the newest session at its offset,
 //! byte for byte, then perhaps some that were written and not acknowledged, whole and in order, and nothing else.
 
-use super::flash::{Chip, Failure, Flash, Random};
+use super::flash::{Chip, Failure, Flash};
+use crate::load::Rng;
 use embedded_io::{Read, Seek, SeekFrom, Write};
 use sessionlog_core::flash::{Error, FlashLog, Geometry, Options, Policy};
 use sessionlog_core::journal::Storage;
@@ -67,7 +68,7 @@ pub struct Bench<const R: usize, const W: usize, const E: usize> {
 
 /// A record that no other equals.
 fn record(number: u64, len: usize) -> Vec<u8> {
-    let mut random = Random::new(number);
+    let mut random = Rng::new(number);
     let mut bytes = number.to_string().into_bytes();
     while bytes.len() < len {
         let byte = random.below(256) as u8;

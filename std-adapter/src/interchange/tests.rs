@@ -49,6 +49,34 @@ fn exported(log: &SessionLog, target: Target) -> Vec<u8> {
     out
 }
 
+type Changes = Vec<(prop::sample::Index, u8, u8)>;
+
+/// What is done to a sample: bytes changed, put in, taken out or told twice, and the end cut off.
+fn damages() -> impl Strategy<Value = (Changes, Option<prop::sample::Index>)> {
+    let change = (any::<prop::sample::Index>(), any::<u8>(), 0..4u8);
+    (vec(change, 0..4), any::<Option<prop::sample::Index>>())
+}
+
+fn damage(bytes: &mut Vec<u8>, changes: Changes, cut: Option<prop::sample::Index>) {
+    for (at, byte, kind) in changes {
+        let at = at.index(bytes.len());
+        match kind {
+            0 => bytes[at] = byte,
+            1 => bytes.insert(at, byte),
+            2 => {
+                bytes.remove(at);
+            }
+            _ => {
+                let line: Vec<u8> = bytes[at..].iter().copied().take(40).collect();
+                bytes.splice(at..at, line);
+            }
+        }
+    }
+    if let Some(cut) = cut {
+        bytes.truncate(cut.index(bytes.len()));
+    }
+}
+
 fn lines_of(bytes: &[u8]) -> Vec<Value> {
     let lines = bytes
         .split(|byte| *byte == b'\n')
@@ -143,8 +171,7 @@ proptest! {
     #[test]
     fn damaged_samples_are_read(
         which in any::<prop::sample::Index>(),
-        changes in vec((any::<prop::sample::Index>(), any::<u8>(), 0..3u8), 0..4),
-        cut in any::<Option<prop::sample::Index>>(),
+        (changes, cut) in damages(),
     ) {
         let samples = samples();
         let (path, mut bytes) = samples[which.index(samples.len())].clone();
@@ -152,20 +179,7 @@ proptest! {
             return Ok(());
         }
         let format = recognise_in(&source(&bytes)).unwrap().unwrap();
-        for (at, byte, kind) in changes {
-            let at = at.index(bytes.len());
-            match kind {
-                0 => bytes[at] = byte,
-                1 => bytes.insert(at, byte),
-                _ => {
-                    let line: Vec<u8> = bytes[at..].iter().copied().take(40).collect();
-                    bytes.splice(at..at, line);
-                }
-            }
-        }
-        if let Some(cut) = cut {
-            bytes.truncate(cut.index(bytes.len()));
-        }
+        damage(&mut bytes, changes, cut);
         prop_assume!(!lines::is_blank(&bytes));
         let (log, _) = read(&bytes, format);
         for target in [Target::Jsonl, Target::Claw, Target::Pi] {
@@ -561,8 +575,7 @@ proptest! {
     #[test]
     fn the_quick_way_tells_the_same_of_damaged_samples(
         which in any::<prop::sample::Index>(),
-        changes in vec((any::<prop::sample::Index>(), any::<u8>(), 0..4u8), 0..4),
-        cut in any::<Option<prop::sample::Index>>(),
+        (changes, cut) in damages(),
     ) {
         let samples: Vec<_> = samples()
             .into_iter()
@@ -572,23 +585,7 @@ proptest! {
             })
             .collect();
         let (path, mut bytes) = samples[which.index(samples.len())].clone();
-        for (at, byte, kind) in changes {
-            let at = at.index(bytes.len());
-            match kind {
-                0 => bytes[at] = byte,
-                1 => bytes.insert(at, byte),
-                2 => {
-                    bytes.remove(at);
-                }
-                _ => {
-                    let line: Vec<u8> = bytes[at..].iter().copied().take(40).collect();
-                    bytes.splice(at..at, line);
-                }
-            }
-        }
-        if let Some(cut) = cut {
-            bytes.truncate(cut.index(bytes.len()));
-        }
+        damage(&mut bytes, changes, cut);
         prop_assume!(!lines::is_blank(&bytes));
         same_quickly(&bytes, path.to_str().unwrap());
     }

@@ -7,6 +7,7 @@ mod args;
 mod cmd;
 mod failure;
 mod output;
+mod panics;
 mod render;
 
 use args::Cli;
@@ -15,7 +16,7 @@ use output::Output;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    output::report_panics();
+    panics::report();
     // A panic is a bug of ours, and still a failure like others to the program that called us.
     std::panic::catch_unwind(run).unwrap_or(ExitCode::from(failure::FAILED))
 }

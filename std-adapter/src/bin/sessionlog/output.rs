@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::process::ExitCode;
 use std::time::Duration;
-use std::{fmt, panic};
+use std::fmt;
 
 /// Columns when standard output is no terminal or does not tell.
 const DEFAULT_WIDTH: usize = 80;
@@ -210,18 +210,6 @@ pub(crate) fn answer_of_clap(
     }
     let result = out.render(|data, _| data.write_all(text.as_bytes()));
     out.finish(result)
-}
-
-/// Makes a panic one line: its text may come from a session, and a backtrace helps nobody but us.
-pub(crate) fn report_panics() {
-    panic::set_hook(Box::new(|panic| {
-        let text = panic.to_string();
-        let _ = writeln!(
-            io::stderr(),
-            "error: this is a bug in sessionlog: {}",
-            sanitize::field(&text)
-        );
-    }));
 }
 
 /// The usual rules: `--color`, else NO_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM and whether it is a terminal.
