@@ -265,7 +265,7 @@ impl SessionLog {
             leaves: self.leaves.len() as u64,
             ..Counts::default()
         };
-        self.nodes().for_each(|node| counts.add(node.kind));
+        self.nodes.kinds().for_each(|kind| counts.add(kind));
         counts
     }
 
@@ -305,7 +305,7 @@ impl SessionLog {
             extent: kept.extent,
             line: kept.line,
             parent: self.nodes.parent(index),
-            timestamp: kept.timestamp,
+            timestamp: kept.timestamp(),
             role: kept.role,
             usage: self.nodes.usage(index).copied(),
             cost: self.nodes.cost(index),

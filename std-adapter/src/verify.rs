@@ -118,12 +118,52 @@ impl Anchor {
     }
 }
 
+/// What the branch that ends in each node used. Most nodes use nothing, and share their parent's sum.
+#[derive(Default)]
+struct Branches {
+    /// Of each node, the number of its sum.
+    of: Vec<u32>,
+    sums: Vec<UsageTotals>,
+}
+
+/// The sum of a node without a parent that used nothing.
+const NOTHING: u32 = u32::MAX;
+
+impl Branches {
+    fn number(&self, node: Option<u32>) -> u32 {
+        let number = node.and_then(|node| self.of.get(node as usize));
+        number.copied().unwrap_or(NOTHING)
+    }
+
+    fn sum(&self, node: Option<u32>) -> UsageTotals {
+        let sum = self.sums.get(self.number(node) as usize);
+        sum.copied().unwrap_or_default()
+    }
+
+    /// The next node, under this parent.
+    fn push(&mut self, parent: Option<u32>, add: impl FnOnce(&mut UsageTotals)) {
+        self.of.push(self.number(parent));
+        let mut sum = self.sum(parent);
+        add(&mut sum);
+        self.set(self.of.len() as u32 - 1, sum);
+    }
+
+    fn set(&mut self, node: u32, sum: UsageTotals) {
+        if self.sum(Some(node)) == sum {
+            return;
+        }
+        if let Some(number) = self.of.get_mut(node as usize) {
+            *number = self.sums.len() as u32;
+            self.sums.push(sum);
+        }
+    }
+}
+
 /// Compares totals with a count, while the file is read.
 #[derive(Default)]
 struct Audit {
     problems: Problems,
-    /// What the branch that ends in each node used.
-    branches: Vec<UsageTotals>,
+    branches: Branches,
     spent: Anchor,
     /// As totals should say.
     watermark: u64,
@@ -137,13 +177,11 @@ impl Audit {
     fn take(&mut self, forward: &Forward<Nodes>, found: &Found<'_>) {
         let record = found.record;
         self.last_line = found.line;
-        let index = self.branches.len() as u32;
+        let index = self.branches.of.len() as u32;
         let node = forward.table.get(index);
         if let Some(node) = &node {
-            let parent = node.parent.and_then(|p| self.branches.get(p as usize));
-            let mut branch = parent.copied().unwrap_or_default();
-            record.add_usage_to(&mut branch);
-            self.branches.push(branch);
+            self.branches
+                .push(node.parent, |sum| record.add_usage_to(sum));
         }
         // Up to and including the fork point, sums other than the branch's are those of the session that was copied.
         let fork_point = &forward.head().fork_point;
@@ -174,10 +212,8 @@ impl Audit {
     }
 
     fn compare_branch(&mut self, found: &Found<'_>, totals: &Totals, end: u32) {
-        let Some(counted) = self.branches.get_mut(end as usize) else {
-            return;
-        };
-        let counted = std::mem::replace(counted, totals.branch);
+        let counted = self.branches.sum(Some(end));
+        self.branches.set(end, totals.branch);
         if no_turns(&counted) != no_turns(&totals.branch) {
             self.mismatch(found, "branch", text(&totals.branch), text(&counted));
         }

@@ -2,8 +2,8 @@
 //! else is half there, and the log goes on.
 
 use sessionlog_core::flash::Policy;
-use sessionlog_tests::{load::Rng, sim::flash::Tearing};
 use sessionlog_tests::sim::flashlog::{Bench, Op, PowerLost};
+use sessionlog_tests::{load::Rng, sim::flash::Tearing};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is done, on how many blocks.

@@ -15,6 +15,9 @@ const NONE: u32 = u32::MAX;
 /// Length of an id that is not there; ids have at most 128 bytes.
 const NO_ID: u8 = u8::MAX;
 
+/// A time that no timestamp can tell.
+const NO_TIME: i64 = i64::MIN;
+
 /// Ids that are held before they are put where they are found by their hash.
 const FRESH: usize = 16;
 /// So many names are looked at one by one: few sessions have more.
@@ -29,7 +32,8 @@ pub(crate) struct Kept {
     pub(crate) payload: Span,
     /// Where a message's first text, or a compaction's summary, lies in the record.
     pub(crate) text: Span,
-    pub(crate) timestamp: Option<Timestamp>,
+    /// In milliseconds, or [`NO_TIME`].
+    time: i64,
     id_start: usize,
     parent: u32,
     first_kept: u32,
@@ -39,6 +43,12 @@ pub(crate) struct Kept {
     id_len: u8,
     pub(crate) kind: Kind,
     pub(crate) role: Role,
+}
+
+impl Kept {
+    pub(crate) fn timestamp(&self) -> Option<Timestamp> {
+        (self.time != NO_TIME).then(|| Timestamp::from_unix_ms(self.time))
+    }
 }
 
 /// An id's newest bearer.
@@ -81,6 +91,11 @@ impl Nodes {
 
     pub(crate) fn kept(&self, index: u32) -> Option<&Kept> {
         self.nodes.get(index as usize)
+    }
+
+    /// The nodes' kinds, in file order.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = Kind> + '_ {
+        self.nodes.iter().map(|kept| kept.kind)
     }
 
     pub(crate) fn id(&self, index: u32) -> Option<&str> {
@@ -210,7 +225,7 @@ impl Table for Nodes {
                 Kind::Compaction => record.summary,
                 _ => record.message.first_text,
             },
-            timestamp: record.timestamp,
+            time: record.timestamp.map_or(NO_TIME, Timestamp::unix_ms),
             id_start,
             parent: node.parent.unwrap_or(NONE),
             first_kept: node.first_kept.unwrap_or(NONE),

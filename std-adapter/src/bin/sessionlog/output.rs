@@ -11,10 +11,10 @@ pub(crate) use progress::Progress;
 use serde::Serialize;
 use sessionlog::sanitize;
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::process::ExitCode;
 use std::time::Duration;
-use std::fmt;
 
 /// Columns when standard output is no terminal or does not tell.
 const DEFAULT_WIDTH: usize = 80;
