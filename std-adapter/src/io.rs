@@ -170,6 +170,9 @@ impl<F: RawFile> Write for FileStorage<F> {
 impl<F: RawFile> Storage for FileStorage<F> {
     fn sync(&mut self) -> io::Result<()> {
         self.flush()?;
+        if self.ragged {
+            self.cut()?;
+        }
         if self.unsynced {
             self.file.sync()?;
             self.unsynced = false;

@@ -169,6 +169,16 @@ fn what_a_failed_write_left_behind_is_cut_off() {
     storage.ragged = true;
     storage.flush().unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"abcn", "tried again, shorter");
+
+    // As after a cut that failed.
+    fs::write(&path, "abcnew").unwrap();
+    storage.ragged = true;
+    storage.sync().unwrap();
+    assert_eq!(
+        fs::read(&path).unwrap(),
+        b"abcn",
+        "what is durable is what counts"
+    );
 }
 
 #[test]

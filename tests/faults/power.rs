@@ -122,7 +122,10 @@ impl Run {
 
     fn keep_whole(&mut self) {
         let end = usize::try_from(self.log().len()).unwrap();
-        self.whole = self.file.disk().content.live()[..end].to_vec();
+        let held = self.file.disk().content.live()[..end].to_vec();
+        // A last record whose line end a loss of power took is promised by nobody until the next sync.
+        let lines = held.iter().rposition(|byte| *byte == b'\n');
+        self.whole = held[..lines.map_or(0, |at| at + 1)].to_vec();
     }
 
     /// Does it, and notes what was promised with it.
@@ -174,14 +177,10 @@ impl Run {
             Err(JournalError::Io(_)) => {
                 // It may have acknowledged a part before it failed: what is left in the log is that.
                 self.keep_whole();
-                let log = model::read(&self.whole);
-                let there: HashSet<&str> =
-                    log.entries.iter().filter_map(|e| e.id.as_deref()).collect();
-                let waiting = std::mem::take(&mut self.waiting);
-                let kept = waiting
-                    .into_iter()
-                    .filter(|(id, _)| there.contains(id.as_str()));
-                self.acknowledged.extend(kept);
+                // Not by its id alone: an earlier message that nobody was promised may bear it too.
+                let there: HashSet<Message> = messages(&self.whole).collect();
+                self.waiting.retain(|message| there.contains(message));
+                self.acknowledged.append(&mut self.waiting);
             }
             Err(error) => panic!("{error}"),
         }
@@ -234,6 +233,18 @@ impl Run {
     }
 }
 
+/// The messages in a file.
+fn messages(image: &[u8]) -> impl Iterator<Item = Message> {
+    let entries = model::read(image).entries.into_iter();
+    entries
+        .filter(|entry| entry.kind == Kind::Message)
+        .map(|entry| {
+            let (at, len) = entry.payload.unwrap_or_default();
+            let payload = String::from_utf8_lossy(&image[at..at + len]).into_owned();
+            (entry.id.clone().unwrap_or_default(), payload)
+        })
+}
+
 /// All of these messages, once and as they were, and no message that nobody wrote.
 fn has(
     image: &[u8],
@@ -242,19 +253,12 @@ fn has(
     submitted: &HashSet<Message>,
 ) -> Result<(), String> {
     let shown = || image.escape_ascii().to_string().replace("\\n", "\n");
-    let m = model::read(image);
-    let mut there = HashSet::new();
-    for entry in m.entries.iter().filter(|e| e.kind == Kind::Message) {
-        let (at, len) = entry.payload.unwrap_or_default();
-        let payload = String::from_utf8_lossy(&image[at..at + len]).into_owned();
-        let message = (entry.id.clone().unwrap_or_default(), payload);
-        if !submitted.contains(&message) {
-            return Err(format!("nobody wrote {message:?}: {}", shown()));
-        }
-        there.insert(message);
+    let there: HashSet<Message> = messages(image).collect();
+    if let Some(message) = there.difference(submitted).next() {
+        return Err(format!("nobody wrote {message:?}: {}", shown()));
     }
-    if let Some((id, _)) = promised.iter().find(|message| !there.contains(message)) {
-        return Err(format!("{id} was promised and is lost: {}", shown()));
+    if let Some(message) = promised.iter().find(|message| !there.contains(message)) {
+        return Err(format!("{message:?} was promised and is lost: {}", shown()));
     }
     match image.starts_with(whole) {
         true => Ok(()),

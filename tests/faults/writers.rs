@@ -276,17 +276,18 @@ impl Following {
         }
     }
 
-    /// Interrupts it as Ctrl-C does; gives what it said on standard error.
+    /// Ends it from outside; gives what it said on standard error. Not by SIGINT, which is ignored by all that a shell runs in
+    /// the background.
     fn interrupt(self) -> String {
         let pid = self.child.id().to_string();
         let kill = std::process::Command::new("kill")
-            .args(["-INT", &pid])
+            .args(["-TERM", &pid])
             .status();
         assert!(kill.unwrap().success());
         let ended = ends(self.child, "show --follow, interrupted");
         assert_eq!(
             std::os::unix::process::ExitStatusExt::signal(&ended.status),
-            Some(2)
+            Some(15)
         );
         String::from_utf8(ended.stderr).unwrap()
     }
