@@ -79,6 +79,7 @@ pub struct Window<const N: usize> {
 impl<const N: usize> Window<N> {
     /// Takes in the next older message, which lies at offset `start`. Older ones than the window holds are counted, and
     /// searched for calls.
+    #[inline(never)] // What it remembers is gone when the next one is read.
     pub fn push(&mut self, message: &Message, start: u64) {
         let index = self.met;
         self.met = self.met.saturating_add(1);
@@ -170,6 +171,7 @@ impl<const N: usize> Window<N> {
     }
 
     /// Chooses a cut in the context of the messages taken in and, with `summary`, a summary before them.
+    #[inline(never)]
     pub fn cut(&self, keep: Keep, summary: bool) -> Result<Cut, NoCut> {
         let held = self.slots.len();
         let whole = self.messages();
