@@ -87,7 +87,7 @@ pub enum Keep {
 }
 
 /// Where a context is cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Cut {
     /// How many of the newest messages are kept.

@@ -227,14 +227,27 @@ fn a_call_behind_a_message_of_too_many_calls() {
         let keep = Keep::LastMessages(turns * 14);
         assert_eq!(kept::<256>(&messages, keep), Ok(14 * turns as usize));
     }
-    // More results than can be sought at once.
+    // All the window is sought for.
     let many: StdVec<u32> = (0..40).collect();
     let mut messages = vec![user(4), user(4), calling(&many)];
     messages.extend((0..40).map(result));
-    assert_eq!(
-        kept::<64>(&messages, Keep::LastMessages(1)),
-        Err(NoCut::NothingToCompact)
-    );
+    assert_eq!(kept::<64>(&messages, Keep::LastMessages(1)), Ok(41));
+    // Beyond the window, results of the newest answer: as many as are sought, and one more.
+    for (results, cut) in [(16, Ok(1)), (17, Err(NoCut::WindowTooSmall { held: 4 }))] {
+        let many: StdVec<u32> = (0..results).collect();
+        let mut messages = vec![user(4), calling(&many)];
+        messages.extend((0..results).map(result));
+        messages.extend(vec![user(4); 4]);
+        assert_eq!(kept::<4>(&messages, Keep::LastMessages(1)), cut);
+    }
+    // A message that is answered and answers itself, as nobody writes: nothing is parted.
+    let mut both = calling(&[2]);
+    (both.role, both.answers) = (Role::ToolResult, Some(1));
+    let messages = [user(4), calling(&[1]), both, result(2), user(4)];
+    assert_eq!(kept::<64>(&messages, Keep::LastMessages(1)), Ok(1));
+    for n in 2..5 {
+        assert_eq!(kept::<64>(&messages, Keep::LastMessages(n)), Ok(1));
+    }
 }
 
 /// Whether keeping the last `kept` messages leaves a result without its call.

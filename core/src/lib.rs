@@ -20,8 +20,8 @@
 //!
 //! # Memory
 //! A [`journal::Journal`] holds about 2.3 KiB, its scanner included, or 1.8 KiB with ids as [`record::IdHash`]; so reading
-//! the log back takes 0.7 KiB of stack besides the calls', and the window that the caller lends (at least 64 bytes);
-//! planning a compaction another 0.5 KiB and 16 bytes for each of the `N` messages that it chooses from. Nothing depends on
+//! the log back takes 0.5 KiB of stack besides the calls', and the window that the caller lends (at least 64 bytes);
+//! planning a compaction another 0.25 KiB and 16 bytes for each of the `N` messages that it chooses from. Nothing depends on
 //! the size of a record or of the log. `docs/footprint.md` has what a Cortex-M4 takes.
 #![no_std]
 #![cfg_attr(

@@ -7,31 +7,56 @@ use crate::{
 };
 use heapless::Vec;
 
-/// Tool results whose calls can be sought at once. Behind more of them nothing is cut until the oldest are left out.
-const SOUGHT_RESULTS: usize = 32;
+/// Of so many tool results beyond the window the calls are sought: of more of them the newest answer's count as calls
+/// that wait.
+const RESULTS_BEYOND: usize = 16;
 
-/// The call may lie anywhere before: nothing may be cut between here and there.
-const ANYWHERE: u32 = u32::MAX;
+/// No message.
+const NONE: u32 = u32::MAX;
 
-/// What is remembered of a message.
+/// What is remembered of a message. There are many, and on a device they lie on the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Slot {
     start: u64,
+    /// Estimated tokens, at most [`Slot::TOKENS`]; above them [`Slot::RESULT`] and [`Slot::SOUGHT`].
     tokens: u32,
-    /// Of a tool result: how many messages back the call lies that it answers, as far as that is known, and one more.
-    /// 0 of any other message.
-    reach: u32,
+    /// While the call is sought that this tool result answers: that call's hash. Otherwise the newest message that
+    /// answers a call of this one, counted from the newest of all, or [`NONE`].
+    link: u32,
 }
 
-/// A tool result whose call is sought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-struct Sought {
-    /// The call's hash.
-    hash: u32,
-    /// The result, counted from the newest message.
-    index: u32,
+impl Slot {
+    /// The most tokens: those of a text of 4 GiB.
+    const TOKENS: u32 = Self::RESULT.wrapping_sub(1);
+    /// It is a tool result.
+    const RESULT: u32 = 1 << 30;
+    /// Its call is sought.
+    const SOUGHT: u32 = 1 << 31;
+
+    fn tokens(&self) -> u64 {
+        u64::from(self.tokens & Self::TOKENS)
+    }
+
+    fn is_result(&self) -> bool {
+        self.tokens & Self::RESULT != 0
+    }
+
+    /// The call that is sought.
+    fn sought(&self) -> Option<u32> {
+        (self.tokens & Self::SOUGHT != 0).then_some(self.link)
+    }
+
+    /// The newest message that answers this one, or [`NONE`].
+    fn answered_by(&self) -> u32 {
+        self.sought().map_or(self.link, |_| NONE)
+    }
+
+    /// Its call is sought no more.
+    fn found(&mut self) {
+        self.tokens &= !Self::SOUGHT;
+        self.link = NONE;
+    }
 }
 
 /// The newest `N` messages of the context: what a cut can be chosen from.
@@ -40,77 +65,104 @@ struct Sought {
 pub struct Window<const N: usize> {
     /// From the newest back.
     slots: Vec<Slot, N>,
-    sought: Vec<Sought, SOUGHT_RESULTS>,
+    /// The calls that results answer which found no room among them.
+    beyond: Vec<u32, RESULTS_BEYOND>,
     /// Messages taken in, those that found no room among them.
     met: u32,
     /// Fewer messages are not kept: the newest answer's tool calls have not all been answered.
     at_least: u32,
+    /// More are not kept: the next one answers a call that may lie beyond the slots.
+    at_most: Option<u32>,
     answer_met: bool,
 }
 
 impl<const N: usize> Window<N> {
     /// Takes in the next older message, which lies at offset `start`. Older ones than the window holds are counted, and
     /// searched for calls.
+    #[inline(never)] // What it remembers is gone when the next one is read.
     pub fn push(&mut self, message: &Message, start: u64) {
         let index = self.met;
         self.met = self.met.saturating_add(1);
-        let tool_result = message.role == Role::ToolResult;
-        let mut reach = u32::from(tool_result);
-        if let Some(hash) = message.answers.filter(|_| tool_result)
-            && self.sought.push(Sought { hash, index }).is_err()
-        {
-            reach = ANYWHERE;
-        }
-        let unanswered = self.resolve(&message.calls, index);
+        let (unanswered, link) = self.resolve(&message.calls);
         if message.role == Role::Assistant && !self.answer_met {
             self.answer_met = true;
             // Older calls without a result have been given up.
             self.at_least = if unanswered > 0 { self.met } else { 0 };
         }
-        let tokens = estimate_tokens(message.text_len);
-        // When there is no room, it is too old to be kept.
-        let _ = self.slots.push(Slot {
+        let tokens = u32::try_from(estimate_tokens(message.text_len)).unwrap_or(u32::MAX);
+        let mut slot = Slot {
             start,
-            tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
-            reach,
-        });
+            tokens: tokens.min(Slot::TOKENS),
+            link,
+        };
+        let mut sought = None;
+        if message.role == Role::ToolResult {
+            slot.tokens |= Slot::RESULT;
+            sought = message.answers;
+        }
+        let room = !self.slots.is_full();
+        let mut at_most = if room { NONE } else { link };
+        if let Some(hash) = sought {
+            if room && link == NONE {
+                slot.tokens |= Slot::SOUGHT;
+                slot.link = hash;
+            } else {
+                // If there is no room, its call counts as one that waits.
+                let _ = self.beyond.push(hash);
+                if room {
+                    // A result that is itself answered: what it answers may lie anywhere.
+                    at_most = index;
+                }
+            }
+        }
+        // Without room it is too old to be kept.
+        let _ = self.slots.push(slot);
+        if at_most < self.at_most.unwrap_or(NONE) {
+            self.at_most = Some(at_most);
+        }
     }
 
-    /// Finds the results that answer calls of the message at `index`; gives how many calls remain without one.
-    fn resolve(&mut self, calls: &ToolCalls, index: u32) -> u8 {
-        let mut unanswered = calls.count();
+    /// Finds the results that answer `calls`, which are those of the next older message. Gives how many calls remain
+    /// without one, and the newest of these results, or [`NONE`].
+    fn resolve(&mut self, calls: &ToolCalls) -> (u8, u32) {
+        let (mut unanswered, mut newest) = (calls.count(), NONE);
         if unanswered == 0 {
-            return 0;
+            return (0, NONE);
         }
-        let slots = &mut self.slots;
-        let mut reached = |result: &Sought| {
-            let place = usize::try_from(result.index).unwrap_or(usize::MAX);
-            if let Some(slot) = slots.get_mut(place) {
-                slot.reach = index.wrapping_sub(result.index).saturating_add(1);
-            }
-        };
-        let mut told_apart = ToolCalls::HELD;
-        self.sought.retain(|result| {
-            let found = calls.is_told_apart(result.hash);
+        let (mut told_apart, mut others) = (ToolCalls::HELD, 0u8);
+        let mut answers = |hash: u32| {
+            let found = calls.is_told_apart(hash);
             if found {
-                reached(result);
                 unanswered = unanswered.saturating_sub(1);
                 told_apart = told_apart.saturating_sub(1);
+            } else {
+                others = others.saturating_add(1);
             }
-            !found
-        });
-        if !calls.is_over_full() {
-            return unanswered;
+            found
+        };
+        for (slot, index) in self.slots.iter_mut().zip(0u32..) {
+            let Some(hash) = slot.sought() else {
+                continue;
+            };
+            let found = answers(hash);
+            if found {
+                slot.found();
+            }
+            // Any of the other results may answer a call that is not told apart.
+            if found || calls.is_over_full() {
+                newest = newest.min(index);
+            }
         }
-        // Any of the other results may answer a call that is not told apart. They do when all calls that are have been
-        // answered and the numbers fit; otherwise the call may lie further back too.
-        self.sought.iter().for_each(reached);
-        let others = u8::try_from(self.sought.len()).unwrap_or(u8::MAX);
-        if told_apart == 0 && others <= unanswered {
-            self.sought.clear();
+        self.beyond.retain(|hash| !answers(*hash));
+        // They do when all calls that are have been answered and the numbers fit; otherwise the call may lie further
+        // back too.
+        if calls.is_over_full() && told_apart == 0 && others <= unanswered {
+            let sought = self.slots.iter_mut().filter(|slot| slot.sought().is_some());
+            sought.for_each(Slot::found);
+            self.beyond.clear();
             unanswered = unanswered.saturating_sub(others);
         }
-        unanswered
+        (unanswered, newest)
     }
 
     /// Messages taken in.
@@ -119,6 +171,7 @@ impl<const N: usize> Window<N> {
     }
 
     /// Chooses a cut in the context of the messages taken in and, with `summary`, a summary before them.
+    #[inline(never)]
     pub fn cut(&self, keep: Keep, summary: bool) -> Result<Cut, NoCut> {
         let held = self.slots.len();
         let whole = self.messages();
@@ -128,7 +181,7 @@ impl<const N: usize> Window<N> {
             return Err(NoCut::NothingToCompact);
         }
         let (shorter, longer) = self.legal_cuts(wanted);
-        let longer = longer.filter(|cut| cut.kept < whole);
+        let longer = longer.filter(|kept| *kept < whole);
         let fits_budget = matches!(keep, Keep::LastTokens(_)) && wanted <= held;
         let chosen = if fits_budget {
             shorter.or(longer)
@@ -136,12 +189,24 @@ impl<const N: usize> Window<N> {
             longer.or(shorter)
         };
         match chosen {
-            Some(cut) => Ok(Cut {
-                limited: cut.kept < wanted && !covers,
-                ..cut
-            }),
+            Some(kept) => Ok(self.cut_at(kept, kept < wanted && !covers)),
             None if covers => Err(NoCut::NothingToCompact),
             None => Err(NoCut::WindowTooSmall { held }),
+        }
+    }
+
+    /// The cut that keeps so many messages.
+    fn cut_at(&self, kept: usize, limited: bool) -> Cut {
+        let (mut start, mut tokens) = (0, 0);
+        for slot in self.slots.iter().take(kept) {
+            start = slot.start;
+            add_to(&mut tokens, slot.tokens());
+        }
+        Cut {
+            kept,
+            start,
+            tokens,
+            limited,
         }
     }
 
@@ -153,7 +218,7 @@ impl<const N: usize> Window<N> {
             Keep::LastTokens(budget) => {
                 let mut left = budget;
                 let fitting = self.slots.iter().take_while(|slot| {
-                    let rest = left.checked_sub(u64::from(slot.tokens));
+                    let rest = left.checked_sub(slot.tokens());
                     left = rest.unwrap_or(0);
                     rest.is_some()
                 });
@@ -166,29 +231,27 @@ impl<const N: usize> Window<N> {
         count.max(1)
     }
 
-    /// The longest legal cut that keeps at most `wanted` messages, and the shortest that keeps more or as many.
-    fn legal_cuts(&self, wanted: usize) -> (Option<Cut>, Option<Cut>) {
-        let (mut shorter, mut tokens) = (None, 0u64);
-        let mut needed = u64::from(self.at_least);
-        for (index, slot) in self.slots.iter().enumerate() {
+    /// How many messages the longest legal cut keeps that keeps at most `wanted`, and the shortest that keeps more or as
+    /// many.
+    fn legal_cuts(&self, wanted: usize) -> (Option<usize>, Option<usize>) {
+        let mut longer = None;
+        // Of what lies further back no call is answered by one of the newest messages, up to this many.
+        let mut at_most = self.at_most.unwrap_or(NONE);
+        for (index, slot) in self.slots.iter().enumerate().rev() {
             let kept = index.saturating_add(1);
-            add_to(&mut tokens, u64::from(slot.tokens));
-            let reach = u64::from(slot.reach.saturating_sub(1));
-            needed = needed.max((kept as u64).wrapping_add(reach));
-            if needed > kept as u64 || slot.reach > 0 {
+            let legal = self.at_least..=at_most;
+            let legal = legal.contains(&u32::try_from(kept).unwrap_or(NONE)) && !slot.is_result();
+            at_most = at_most.min(slot.answered_by());
+            if !legal {
                 continue;
             }
-            let cut = Some(Cut {
-                kept,
-                start: slot.start,
-                tokens,
-                limited: false,
-            });
             if kept >= wanted {
-                return (if kept == wanted { cut } else { shorter }, cut);
+                longer = Some(kept);
             }
-            shorter = cut;
+            if kept <= wanted {
+                return (Some(kept), longer);
+            }
         }
-        (shorter, None)
+        (None, longer)
     }
 }

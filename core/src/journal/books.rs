@@ -31,6 +31,22 @@ impl Tip {
         });
         own.unwrap_or(Tip::Foreign)
     }
+
+    /// The tip's name: `foreign`, or made in `own`.
+    pub(super) fn name<'n>(
+        self,
+        foreign: &'n EntryId,
+        own: &'n mut EntryId,
+    ) -> Option<&'n EntryId> {
+        match self {
+            Tip::Nothing => None,
+            Tip::Own(kind, n) => {
+                own.set_own(kind, n);
+                Some(own)
+            }
+            Tip::Foreign => Some(foreign),
+        }
+    }
 }
 
 /// Everything that a checkpoint restores.

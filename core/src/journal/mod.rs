@@ -19,10 +19,7 @@ pub use storage::Storage;
 use crate::{
     compaction::{Cut, Keep, NoCut, Reason, Triggers, Window},
     id::{EntryId, IdKind},
-    record::{
-        CompactionEntry, Extent, Header, IdForm, Limits, MessageEntry, Payload, RecordScanner,
-        Totals,
-    },
+    record::{Extent, Header, IdForm, Limits, MessageEntry, Payload, RecordScanner, Totals},
     replay::{Beginning, Gathered, Head, Notes, ReplayError, Reverse, Tally},
     time::Clock,
     usage::UsageTotals,
@@ -232,19 +229,11 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         let n = sequence.take();
         let start = self.end;
         // Made where they stay: they are long.
-        let (mut id, mut own) = (EntryId::empty(), EntryId::empty());
+        let (mut id, mut tip) = (EntryId::empty(), EntryId::empty());
         id.set_own(IdKind::Message, n);
-        let parent_id = match self.books.tip {
-            Tip::Nothing => None,
-            Tip::Own(kind, n) => {
-                own.set_own(kind, n);
-                Some(&own)
-            }
-            Tip::Foreign => Some(&self.foreign),
-        };
         let entry = MessageEntry {
             id: &id,
-            parent_id,
+            parent_id: self.books.tip.name(&self.foreign, &mut tip),
             timestamp: self.clock.now(),
             message: payload,
         };
@@ -277,14 +266,12 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     pub fn end_turn(&mut self) -> Result<TurnEnd, JournalError<S::Error>> {
         self.mend_tail()?;
         let mut leaf = None;
-        if self.books.wants_leaf()
-            && let Some(tip) = self.tip()
-        {
-            leaf = Some(self.write_leaf(&tip)?);
+        if self.books.wants_leaf() && self.books.tip != Tip::Nothing {
+            leaf = Some(self.write_leaf()?);
         }
         self.acknowledge(self.options.durability != Durability::Manual)?;
         Ok(TurnEnd {
-            leaf,
+            leaf: leaf.map(|n| EntryId::own(IdKind::Leaf, n)),
             compaction: self.compaction_due(),
         })
     }
@@ -316,55 +303,57 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         keep: Keep,
         window: &mut [u8],
     ) -> Result<Plan, PlanError<S::Error>> {
-        let cut = self.choose_place(keep, window)?;
-        self.planned(reason, cut, window)
-    }
-
-    /// Where the context can be cut, so that a reader finds the first entry that is kept.
-    #[inline(never)]
-    fn choose_place(&mut self, keep: Keep, window: &mut [u8]) -> Result<Cut, PlanError<S::Error>> {
         if self.books.messages == 0 {
             return Err(NoCut::NothingToCompact.into());
         }
-        let cut = self.choose_cut(keep, window)?;
-        let id = self.form_at(cut.start, window)?;
-        match self.shadow(window, &id, cut.start)? {
-            Some(at) => Err(PlanError::FirstKeptShadowed(at)),
-            None => Ok(cut),
-        }
+        let mut cut = Cut::default();
+        self.choose_cut(keep, window, &mut cut)?;
+        self.planned(reason, &cut, window)
     }
 
+    /// The plan of a cut, if a reader finds the first entry that is kept.
     #[inline(never)]
     fn planned(
         &mut self,
         reason: Reason,
-        cut: Cut,
+        cut: &Cut,
         window: &mut [u8],
     ) -> Result<Plan, PlanError<S::Error>> {
+        let first_kept = read_id(&mut self.storage, window, &mut self.scanner, cut.start)?;
+        let id = I::of(first_kept.as_str().as_bytes()).ok_or(ReplayError::Changed)?;
+        if let Some(at) = self.shadow(window, &id, cut.start)? {
+            return Err(PlanError::FirstKeptShadowed(at));
+        }
         Ok(Plan {
             reason,
-            cut,
-            first_kept: read_id(&mut self.storage, window, &mut self.scanner, cut.start)?,
+            cut: *cut,
+            first_kept,
             tokens_before: self.books.context_tokens(),
             at: self.changes,
         })
     }
 
     #[inline(never)]
-    fn choose_cut(&mut self, keep: Keep, window: &mut [u8]) -> Result<Cut, PlanError<S::Error>> {
+    fn choose_cut(
+        &mut self,
+        keep: Keep,
+        window: &mut [u8],
+        cut: &mut Cut,
+    ) -> Result<(), PlanError<S::Error>> {
         let mut messages = Window::<N>::default();
         let mut summary = false;
+        let messages = &mut messages;
         self.read_context(window, &mut |context| {
-            while let Some(item) = context.next()? {
-                if item.summary {
-                    summary = true;
-                } else {
-                    messages.push(&context.record().message, item.extent.start);
+            while let Some(is_summary) = context.step() {
+                summary |= is_summary;
+                if !is_summary {
+                    messages.push(&context.record().message, context.start());
                 }
             }
-            Ok(())
+            context.check()
         })?;
-        Ok(messages.cut(keep, summary)?)
+        *cut = messages.cut(keep, summary)?;
+        Ok(())
     }
 
     /// Commits a compaction: writes the marker and a leaf in one go, and makes them durable (but for
@@ -372,12 +361,17 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     ///
     /// Errors: [`JournalError::StalePlan`] when anything was appended since; nothing is written then. Otherwise as
     /// [`Journal::end_turn`].
-    #[inline(never)]
     pub fn commit(
         &mut self,
         plan: &Plan,
         summary: &str,
     ) -> Result<EntryId, JournalError<S::Error>> {
+        let n = self.compact(plan, summary)?;
+        Ok(EntryId::own(IdKind::Compaction, n))
+    }
+
+    #[inline(never)]
+    fn compact(&mut self, plan: &Plan, summary: &str) -> Result<u64, JournalError<S::Error>> {
         if plan.at != self.changes {
             return Err(JournalError::StalePlan);
         }
@@ -387,38 +381,12 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             // The compaction may fail, the turn's entries may not go with it.
             self.acknowledge(true)?;
         }
-        let mut sequence = self.books.sequence;
-        let n = sequence.take();
-        let id = EntryId::own(IdKind::Compaction, n);
-        let parent = self.tip();
-        let entry = CompactionEntry {
-            id: &id,
-            parent_id: parent.as_ref(),
-            timestamp: self.clock.now(),
-            summary,
-            first_kept_entry_id: &plan.first_kept,
-            tokens_before: plan.tokens_before,
-            tokens_after: plan.cut.tokens,
-            totals: Some(&Totals {
-                watermark: self.sums.spent().usage.total_tokens(),
-                next_seq: sequence.peek(),
-                ..self.books.totals(&self.sums)
-            }),
-        };
-        let written = entry.encode(&mut self.storage);
-        self.books.sequence = sequence;
-        match written {
-            Ok(len) => self.end = self.end.wrapping_add(len).wrapping_add(1),
-            Err(error) => return Err(self.roll_back(error.into())),
-        }
-        self.changes = self.changes.wrapping_add(1);
-        let spent = self.sums.spent().usage.total_tokens();
-        self.books.compact(n, plan.cut, summary.len() as u64, spent);
+        let n = self.write_compaction(plan, summary)?;
         if self.books.wants_leaf() {
-            self.write_leaf(&id)?;
+            self.write_leaf()?;
         }
         self.acknowledge(durable)?;
-        Ok(id)
+        Ok(n)
     }
 
     /// Makes an earlier entry the tip, durably: what is appended next branches off there. `window` is lent for
@@ -462,9 +430,9 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         }
         self.books.carry_over(log);
         self.sums.carry_over(sums);
-        let leaf = self.write_leaf(target)?;
+        let n = self.write_leaf()?;
         self.acknowledge(true)?;
-        Ok(leaf)
+        Ok(EntryId::own(IdKind::Leaf, n))
     }
 
     /// The context, newest first, read from the storage through `window`.
@@ -480,6 +448,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     }
 
     /// Lends the context, newest first.
+    #[inline(always)]
     fn read_context(
         &mut self,
         window: &mut [u8],
@@ -495,7 +464,9 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     /// The tip's id: where storage cannot be cut, an entry that was given up may stand behind it.
     #[inline(never)]
     fn tip_form(&self) -> Option<I> {
-        self.tip().and_then(|id| I::of(id.as_str().as_bytes()))
+        let mut own = EntryId::empty();
+        let tip = self.books.tip.name(&self.foreign, &mut own)?;
+        I::of(tip.as_str().as_bytes())
     }
 
     /// The lowest offset that [`Journal::open`] reads to resume, the header aside: where the live context begins, or
@@ -507,7 +478,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
     pub fn keep_from(&mut self, window: &mut [u8]) -> Result<u64, ReplayError<S::Error>> {
         let mut lowest = self.end;
         self.read_context(window, &mut |context| {
-            while context.next()?.is_some() {}
+            while context.step().is_some() {}
             context.complete_tally()?;
             lowest = lowest.min(context.lowest());
             Ok(())
@@ -517,7 +488,8 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
 
     /// The tip: what the next message follows, and where a fork of this session would begin.
     pub fn tip(&self) -> Option<EntryId> {
-        named(self.books.tip, &self.foreign)
+        let mut own = EntryId::empty();
+        self.books.tip.name(&self.foreign, &mut own).cloned()
     }
 
     /// The header's bookkeeping.
@@ -578,15 +550,6 @@ pub type ContextOf<'b, S, I = EntryId> = Reverse<'b, &'b mut S, &'b mut RecordSc
 /// The beginning, if all is known of it.
 fn known<I>(beginning: &Beginning<I>) -> Option<&Beginning<I>> {
     Some(beginning).filter(|beginning| beginning.prefix_end.is_some())
-}
-
-/// The tip's name.
-fn named(tip: Tip, foreign: &EntryId) -> Option<EntryId> {
-    match tip {
-        Tip::Nothing => None,
-        Tip::Own(kind, n) => Some(EntryId::own(kind, n)),
-        Tip::Foreign => Some(foreign.clone()),
-    }
 }
 
 #[cfg(test)]

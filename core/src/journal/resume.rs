@@ -183,17 +183,6 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         Ok(())
     }
 
-    /// The id of the record at offset `start`, in the form in which ids are compared.
-    #[inline(never)]
-    pub(super) fn form_at(
-        &mut self,
-        start: u64,
-        window: &mut [u8],
-    ) -> Result<I, ReplayError<S::Error>> {
-        let id = read_id(&mut self.storage, window, &mut self.scanner, start)?;
-        I::of(id.as_str().as_bytes()).ok_or(ReplayError::Changed)
-    }
-
     /// Where a node after offset `start` bears the id of the one there, so that a reader takes it for that (F12, F13, F17).
     #[inline(never)]
     pub(super) fn shadow(

@@ -1,6 +1,6 @@
 //! Writing: checked, acknowledged, or undone.
 
-use super::{Journal, JournalError, Storage};
+use super::{Journal, JournalError, Plan, Storage};
 use crate::{
     id::{EntryId, IdKind, Sequence},
     json::{
@@ -8,7 +8,8 @@ use crate::{
         pen::{Pen, Stopped},
         scan::ScanErrorKind,
     },
-    record::{Fault, IdForm, LeafEntry, Limits, Payload, RecordScanner, Totals},
+    record::{CompactionEntry, Fault, IdForm, LeafEntry, Limits, Payload, RecordScanner, TotalsOf},
+    replay::Tally,
     time::Clock,
 };
 use embedded_io::{ErrorType, SeekFrom, Write};
@@ -59,28 +60,72 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         }
     }
 
-    /// Writes a leaf that names `tip`.
-    pub(super) fn write_leaf(&mut self, tip: &EntryId) -> Result<EntryId, JournalError<S::Error>> {
+    /// Writes a leaf that names the tip, which there is, and gives its number.
+    #[inline(never)]
+    pub(super) fn write_leaf(&mut self) -> Result<u64, JournalError<S::Error>> {
         let mut sequence = self.books.sequence;
-        let id = EntryId::own(IdKind::Leaf, sequence.take());
+        let n = sequence.take();
+        let (mut id, mut tip) = (EntryId::empty(), EntryId::empty());
+        id.set_own(IdKind::Leaf, n);
+        let Some(entry_id) = self.books.tip.name(&self.foreign, &mut tip) else {
+            return Err(JournalError::NoSuchEntry);
+        };
         let leaf = LeafEntry {
             id: &id,
             timestamp: self.clock.now(),
-            entry_id: tip,
-            totals: Some(&Totals {
-                next_seq: sequence.peek(),
-                ..self.books.totals(&self.sums)
-            }),
+            entry_id,
+            totals: None,
         };
-        let written = leaf.encode(&mut self.storage);
+        let totals = totals_of(&self.sums, self.books.watermark, sequence);
+        let written = leaf.encode_with(&mut self.storage, Some(totals));
+        self.wrote(written, sequence)?;
+        self.books.unmarked = false;
+        self.books.leaves = true;
+        Ok(n)
+    }
+
+    /// Writes a compaction's marker, and gives its number.
+    #[inline(never)]
+    pub(super) fn write_compaction(
+        &mut self,
+        plan: &Plan,
+        summary: &str,
+    ) -> Result<u64, JournalError<S::Error>> {
+        let mut sequence = self.books.sequence;
+        let n = sequence.take();
+        let (mut id, mut tip) = (EntryId::empty(), EntryId::empty());
+        id.set_own(IdKind::Compaction, n);
+        let spent = self.sums.spent().usage.total_tokens();
+        let entry = CompactionEntry {
+            id: &id,
+            parent_id: self.books.tip.name(&self.foreign, &mut tip),
+            timestamp: self.clock.now(),
+            summary,
+            first_kept_entry_id: &plan.first_kept,
+            tokens_before: plan.tokens_before,
+            tokens_after: plan.cut.tokens,
+            totals: None,
+        };
+        let totals = totals_of(&self.sums, spent, sequence);
+        let written = entry.encode_with(&mut self.storage, Some(totals));
+        self.wrote(written, sequence)?;
+        let summary_bytes = summary.len() as u64;
+        self.books.compact(n, plan.cut, summary_bytes, spent);
+        Ok(n)
+    }
+
+    /// An entry was written whose length without its line end is given, or could not be: then all is rolled back.
+    fn wrote(
+        &mut self,
+        written: Result<u64, WriteError<S::Error>>,
+        sequence: Sequence,
+    ) -> Result<(), JournalError<S::Error>> {
         self.books.sequence = sequence;
         match written {
             Ok(len) => {
                 self.end = self.end.wrapping_add(len).wrapping_add(1);
                 self.changes = self.changes.wrapping_add(1);
-                self.books.unmarked = false;
-                self.books.leaves = true;
-                Ok(id)
+                Ok(())
             }
             Err(error) => Err(self.roll_back(error.into())),
         }
@@ -155,6 +200,16 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
                 Tail::Torn
             }
         };
+    }
+}
+
+/// The checkpoint (F19) of these sums.
+fn totals_of(sums: &Tally, watermark: u64, sequence: Sequence) -> TotalsOf<'_> {
+    TotalsOf {
+        branch: &sums.branch,
+        spent: sums.spent(),
+        watermark,
+        next_seq: sequence.peek(),
     }
 }
 

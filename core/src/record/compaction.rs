@@ -2,7 +2,7 @@
 
 use super::{
     Totals,
-    line::{number, optional, text, timestamp, totals, write_record},
+    line::{TotalsOf, number, optional, text, timestamp, totals, write_record},
 };
 use crate::{id::EntryId, json::WriteError, time::Timestamp};
 use embedded_io::Write;
@@ -32,6 +32,15 @@ pub struct CompactionEntry<'a> {
 impl CompactionEntry<'_> {
     /// Writes the record and its line end; gives the record's length in bytes.
     pub fn encode<W: Write>(&self, sink: &mut W) -> Result<u64, WriteError<W::Error>> {
+        self.encode_with(sink, self.totals.map(TotalsOf::from))
+    }
+
+    /// The same, with these totals.
+    pub(crate) fn encode_with<W: Write>(
+        &self,
+        sink: &mut W,
+        of: Option<TotalsOf<'_>>,
+    ) -> Result<u64, WriteError<W::Error>> {
         write_record(sink, &mut |pen| {
             text(pen, b"{\"type\":\"compaction\",\"id\":", self.id.as_str());
             let parent = self.parent_id.map(EntryId::as_str);
@@ -42,7 +51,7 @@ impl CompactionEntry<'_> {
             text(pen, b",\"first_kept_entry_id\":", first_kept);
             number(pen, b",\"tokens_before\":", self.tokens_before);
             number(pen, b",\"tokens_after\":", self.tokens_after);
-            totals(pen, self.totals);
+            totals(pen, of);
         })
     }
 }

@@ -98,11 +98,31 @@ pub(super) fn number(pen: &mut Pen<'_>, before: &[u8], value: u64) {
     pen.digits(value);
 }
 
+/// [`Totals`] whose sums lie elsewhere: together they are 176 bytes, which a device's stack need not hold.
+#[derive(Clone, Copy)]
+pub(crate) struct TotalsOf<'t> {
+    pub(crate) branch: &'t UsageTotals,
+    pub(crate) spent: &'t UsageTotals,
+    pub(crate) watermark: u64,
+    pub(crate) next_seq: u64,
+}
+
+impl<'t> From<&'t Totals> for TotalsOf<'t> {
+    fn from(totals: &'t Totals) -> Self {
+        TotalsOf {
+            branch: &totals.branch,
+            spent: &totals.spent,
+            watermark: totals.watermark,
+            next_seq: totals.next_seq,
+        }
+    }
+}
+
 /// The `totals` member (F19), when there are totals.
-pub(super) fn totals(pen: &mut Pen<'_>, totals: Option<&Totals>) {
+pub(super) fn totals(pen: &mut Pen<'_>, totals: Option<TotalsOf<'_>>) {
     if let Some(totals) = totals {
-        usage_totals(pen, b",\"totals\":{\"branch\":{", &totals.branch);
-        usage_totals(pen, b",\"spent\":{", &totals.spent);
+        usage_totals(pen, b",\"totals\":{\"branch\":{", totals.branch);
+        usage_totals(pen, b",\"spent\":{", totals.spent);
         number(pen, b",\"turns\":", totals.branch.turns);
         number(pen, b",\"watermark\":", totals.watermark);
         number(pen, b",\"next_seq\":", totals.next_seq);

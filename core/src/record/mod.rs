@@ -16,6 +16,7 @@ pub use header::{FORMAT_VERSION, Header, WRITER};
 pub use ids::{IdForm, IdHash};
 pub use key::Member;
 pub use leaf::LeafEntry;
+pub(crate) use line::TotalsOf;
 pub use message::{MessageEntry, Payload, Verbatim};
 pub use scan::{RecordError, RecordScanner, Scanning};
 pub use unknown::StoredEntry;

@@ -7,7 +7,7 @@ use super::{Beginning, Head, ReplayError, Window, reader::Ahead};
 use crate::{
     bytes,
     record::{Extent, Kind, Limits, Record, RecordScanner, Scanning},
-    recovery::{Event, Framer, MAX_SALVAGED, Signal},
+    recovery::{Event, Framer, Signal},
 };
 use embedded_io::{Read, Seek, SeekFrom};
 
@@ -18,18 +18,9 @@ const FUSED: &[u8; 10] = b"}{\"type\":\"";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     line_end: u64,
-    record: Extent,
+    /// Where the record begins.
+    start: u64,
 }
-
-impl Mark {
-    /// The record.
-    pub(super) fn extent(&self) -> Extent {
-        self.record
-    }
-}
-
-/// A record's place in its line: offset and length.
-type Part = (usize, usize);
 
 /// What stands before the present place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +44,11 @@ pub struct Backward<'b, R: Read + Seek, W = RecordScanner> {
     line_end: u64,
     /// Of the present line: what has still to be told, last first.
     line_start: u64,
-    records: heapless::Vec<Part, { MAX_SALVAGED as usize }>,
-    /// The framer holds the bookkeeping of the last of `records`.
+    records: u8,
+    /// The framer holds the bookkeeping of the last of them.
     scanned: bool,
     corrupt: bool,
     torn: bool,
-    torn_start: u64,
     /// The record that was told last, and the end of the line that was loaded last: its own, until another is loaded.
     present: Mark,
     /// Where the first byte that is not white space lies: where a header stands.
@@ -92,14 +82,13 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
             framer: Framer::over(scanner, 0, 1),
             line_end: 0,
             line_start: 0,
-            records: heapless::Vec::new(),
+            records: 0,
             scanned: false,
             corrupt: false,
             torn: false,
-            torn_start: 0,
             present: Mark {
                 line_end: 0,
-                record: Extent { start: 0, len: 0 },
+                start: 0,
             },
             header_at: 0,
             failed: None,
@@ -115,6 +104,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
     }
 
     /// Stands at the storage's end.
+    #[inline(never)]
     pub(super) fn open_at_end(&mut self) -> Result<(), ReplayError<R::Error>> {
         let end = self.source.seek(SeekFrom::End(0))?;
         self.open(end)
@@ -122,6 +112,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
 
     /// Reads the header, and looks for the end of a foreign log's linear prefix: among its first `look` nodes, or all.
     /// Comes before [`open_at_end`](Self::open_at_end).
+    #[inline(never)]
     pub(super) fn read_beginning(
         &mut self,
         look: Option<u8>,
@@ -172,8 +163,8 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
     /// Reads no more.
     pub(super) fn fail(&mut self, error: ReplayError<R::Error>) {
         self.failed.get_or_insert(error);
-        self.records.clear();
-        (self.corrupt, self.torn, self.line_end) = (false, false, 0);
+        (self.records, self.corrupt, self.torn) = (0, false, false);
+        self.line_end = 0;
     }
 
     /// The bookkeeping of the record that was told last.
@@ -181,14 +172,22 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         self.framer.record()
     }
 
+    /// Where it begins.
+    pub(super) fn start(&self) -> u64 {
+        self.present.start
+    }
+
     /// Where it lies.
     pub(super) fn extent(&self) -> Extent {
-        self.present.record
+        Extent {
+            start: self.present.start,
+            len: self.record().len,
+        }
     }
 
     /// It stands where the header does (F9).
     pub(super) fn header_place(&self) -> bool {
-        self.present.record.start == self.header_at
+        self.present.start == self.header_at
     }
 
     /// It was salvaged from a damaged line.
@@ -201,9 +200,9 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         self.line_start
     }
 
-    /// Where the torn tail begins.
+    /// Where the torn tail begins, when it has just been told.
     pub(super) fn torn_start(&self) -> u64 {
-        self.torn_start
+        self.framer.counted_to()
     }
 
     /// The place just after the record that was told last: going back there tells it again.
@@ -216,23 +215,12 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         self.line_end = mark.line_end;
         self.load_line();
         self.torn = false;
-        while let Some(last) = self.records.last() {
-            if self.place(*last) == mark.record {
-                self.prev();
+        while self.records > 0 {
+            if self.prev() == Before::Record && self.present.start == mark.start {
                 return;
             }
-            self.records.pop();
-            self.scanned = false;
         }
         self.fail(ReplayError::Changed);
-    }
-
-    /// Where a record of the present line lies.
-    fn place(&self, (at, len): Part) -> Extent {
-        Extent {
-            start: self.line_start.wrapping_add(at as u64),
-            len: len as u64,
-        }
     }
 
     /// What stands before the present place.
@@ -241,15 +229,15 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
             if core::mem::take(&mut self.torn) {
                 return Before::Torn;
             }
-            if let Some(part) = self.records.pop() {
-                let record = self.place(part);
+            if self.records > 0 {
                 if !core::mem::take(&mut self.scanned)
-                    && let Err(error) = self.scan_again(record)
+                    && let Err(error) = self.scan_again()
                 {
                     self.fail(error);
                     return Before::Nothing;
                 }
-                self.present.record = record;
+                self.records = self.records.saturating_sub(1);
+                self.present.start = self.framer.extent().start;
                 return Before::Record;
             }
             if core::mem::take(&mut self.corrupt) {
@@ -264,8 +252,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
 
     /// Finds out what the line that ends at `line_end` holds, and moves before it.
     fn load_line(&mut self) {
-        self.records.clear();
-        (self.corrupt, self.torn) = (false, false);
+        (self.records, self.corrupt, self.torn) = (0, false, false);
         if let Err(error) = self.try_load_line() {
             self.fail(error);
         }
@@ -280,34 +267,24 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         self.line_start = start;
         self.line_end = start;
         self.scanned = false;
+        self.framer.start_over(start, self.line_number(start));
         if !records {
             self.corrupt = ending == Ending::Broken { terminated: true };
             self.torn = !self.corrupt;
-            self.torn_start = start;
             return Ok(());
         }
-        self.framer.start_over(start, self.line_number(start));
         while let Some(signal) = self.frame(end)? {
             match signal {
                 Signal::Record => {
-                    let extent = self.framer.extent();
-                    // In a line longer than memory can be addressed nothing further is salvaged.
-                    let part = (
-                        usize::try_from(extent.start.wrapping_sub(start)),
-                        usize::try_from(extent.len),
-                    );
-                    let (Ok(at), Ok(len)) = part else { continue };
-                    self.scanned = self.records.push((at, len)).is_ok() && !self.corrupt;
-                    if self.scanned {
+                    self.records = self.records.saturating_add(1);
+                    if !self.corrupt {
                         // An undamaged line: its one record is in the framer.
+                        self.scanned = true;
                         return Ok(());
                     }
                 }
                 Signal::Corrupt => self.corrupt = true,
-                Signal::Torn => {
-                    self.torn = true;
-                    self.torn_start = self.framer.counted_to();
-                }
+                Signal::Torn => self.torn = true,
             }
         }
         Ok(())
@@ -359,13 +336,19 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         if start <= self.header_at { 1 } else { 2 }
     }
 
-    fn scan_again(&mut self, extent: Extent) -> Result<(), ReplayError<R::Error>> {
-        let line = self.line_number(extent.start);
-        self.framer.start_over(extent.start, line);
-        match self.frame(extent.end())? {
-            Some(Signal::Record) => Ok(()),
-            _ => Err(ReplayError::Changed),
+    /// Scans a damaged line anew, up to the last of its records that have not been told. (There are few such lines, and
+    /// at most [`MAX_SALVAGED`](crate::recovery::MAX_SALVAGED) records on one.)
+    fn scan_again(&mut self) -> Result<(), ReplayError<R::Error>> {
+        let start = self.line_start;
+        self.framer.start_over(start, self.line_number(start));
+        let mut left = self.records;
+        while let Some(signal) = self.frame(self.present.line_end)? {
+            left = left.saturating_sub(u8::from(signal == Signal::Record));
+            if left == 0 {
+                return Ok(());
+            }
         }
+        Err(ReplayError::Changed)
     }
 
     /// Makes sure that the window has what stands before `end`, which is not 0.
@@ -392,6 +375,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
 
     /// Offset of the first byte of the line that ends at `end` (after its line end, where it has one), and whether there
     /// may be records on it.
+    #[inline(never)] // So that what it remembers is gone when the line is scanned.
     fn find_line_start(
         &mut self,
         end: u64,

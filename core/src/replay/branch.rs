@@ -193,8 +193,14 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
     /// The next node, from the tip to the root.
     #[allow(clippy::should_implement_trait)] // An iterator cannot fail.
     pub fn next(&mut self) -> Result<Option<Link>, ReplayError<R::Error>> {
-        let link = self.step();
-        self.check().map(|()| link)
+        let Some(bridged) = self.step() else {
+            return self.check().map(|()| None);
+        };
+        Ok(Some(Link {
+            extent: self.extent(),
+            kind: self.kind(),
+            bridged,
+        }))
     }
 
     /// Why the reading ended, if that was a failure.
@@ -202,8 +208,9 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
         self.back.check()
     }
 
-    /// The next node; none after a failure, of which [`check`](Self::check) tells.
-    pub(super) fn step(&mut self) -> Option<Link> {
+    /// The next node, or rather whether its child names another parent ([`Link::bridged`]); none after a failure, of
+    /// which [`check`](Self::check) tells.
+    pub(super) fn step(&mut self) -> Option<bool> {
         let bridged = match core::mem::replace(&mut self.pass.want, Want::Nothing) {
             Want::Nothing => None,
             Want::Tip => self.find_tip().then_some(false),
@@ -214,18 +221,9 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
             self.pass.reach.branch_known = true;
             return None;
         };
-        let kind = match self.record().kind {
-            Kind::Session => Kind::Unknown,
-            kind => kind,
-        };
-        let link = Link {
-            extent: self.back.extent(),
-            kind,
-            bridged,
-        };
         self.follow();
-        self.tally_link(link);
-        Some(link)
+        self.tally_link(bridged);
+        Some(bridged)
     }
 
     /// Goes on reading back until the sums are complete.
@@ -240,7 +238,7 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
     /// Sets what is sought after the present node.
     fn follow(&mut self) {
         let Beginning { head, prefix_end } = &self.pass.beginning;
-        let start = self.back.extent().start;
+        let start = self.back.start();
         self.pass.want = match &self.back.record().parent_id {
             Some(id) => Want::Node(id.clone()),
             None if !head.ours && start < prefix_end.unwrap_or(u64::MAX) => {
@@ -253,15 +251,16 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
         };
     }
 
-    fn tally_link(&mut self, link: Link) {
-        let based = core::mem::take(&mut self.pass.has_base) && !link.bridged;
-        if self.pass.reach.branch_known || link.extent.start >= self.lowest_link {
+    fn tally_link(&mut self, bridged: bool) {
+        let based = core::mem::take(&mut self.pass.has_base) && !bridged;
+        let start = self.back.start();
+        if self.pass.reach.branch_known || start >= self.lowest_link {
             return;
         }
-        self.lowest_link = link.extent.start;
+        self.lowest_link = start;
         let record = self.back.record();
         let compacted = record.totals.as_ref();
-        let compacted = compacted.filter(|_| link.kind == Kind::Compaction);
+        let compacted = compacted.filter(|_| record.kind == Kind::Compaction);
         self.pass.reach.branch_known = based || compacted.is_some();
         let Some(Tally { branch, base, .. }) = self.gathered.tally() else {
             return;
@@ -313,7 +312,7 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
     /// Notes what the record just read says.
     fn see(&mut self) {
         let record = self.back.record();
-        let start = self.back.extent().start;
+        let start = self.back.start();
         if start < self.lowest {
             self.lowest = start;
             let fork_point = self.pass.beginning.head.fork_point.as_ref();
@@ -429,6 +428,24 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
             self.note(|notes| count(&mut notes.missing_parents));
         }
         None
+    }
+
+    /// The kind of the node that was told last: of a header in the wrong place, unknown.
+    pub(super) fn kind(&self) -> Kind {
+        match self.record().kind {
+            Kind::Session => Kind::Unknown,
+            kind => kind,
+        }
+    }
+
+    /// Where it begins.
+    pub(super) fn start(&self) -> u64 {
+        self.back.start()
+    }
+
+    /// Where the node that was told last lies.
+    pub(super) fn extent(&self) -> Extent {
+        self.back.extent()
     }
 
     /// The place just after the node that was told last.

@@ -44,10 +44,8 @@ pub struct Item {
 /// ```
 pub struct Reverse<'b, R: Read + Seek, W: Scanning = RecordScanner, T = Gathered> {
     branch: Branch<'b, R, W, T>,
-    /// The newest compaction on the branch.
-    compaction: Option<Mark>,
-    /// Where the context's first message lies, once that is known.
-    stop_at: Option<u64>,
+    /// The newest compaction on the branch, and where the first message lies that it keeps.
+    compaction: Option<(Mark, u64)>,
     tip: Option<Extent>,
     tip_id: Option<W::Id>,
     over: bool,
@@ -87,7 +85,6 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Reverse<'b, R, W, T> {
         Reverse {
             branch: Branch::closed(source, window, scanner, gathered),
             compaction: None,
-            stop_at: None,
             tip: None,
             tip_id: None,
             over: false,
@@ -105,8 +102,9 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Reverse<'b, R, W, T> {
 
     /// Where the branch's next node lies.
     pub(crate) fn first_link(&mut self) -> Result<Option<u64>, ReplayError<R::Error>> {
-        let link = self.branch.next()?;
-        Ok(link.map(|link| link.extent.start))
+        let link = self.branch.step();
+        self.check()?;
+        Ok(link.map(|_| self.start()))
     }
 
     /// Takes the nearest node with this id for the tip, whatever the file says. To be called first;
@@ -118,43 +116,59 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Reverse<'b, R, W, T> {
     /// The next older entry of the context; `None` at its beginning.
     #[allow(clippy::should_implement_trait)] // An iterator cannot fail.
     pub fn next(&mut self) -> Result<Option<Item>, ReplayError<R::Error>> {
-        let item = self.step();
-        self.branch.check().map(|()| item)
+        let Some(summary) = self.step() else {
+            return self.check().map(|()| None);
+        };
+        self.check().map(|()| {
+            let extent = self.branch.extent();
+            Some(Item { extent, summary })
+        })
     }
 
-    fn step(&mut self) -> Option<Item> {
+    /// The next older entry, or rather whether it is a summary; `None` at the beginning, and after a failure, of which
+    /// [`check`](Self::check) tells.
+    pub(crate) fn step(&mut self) -> Option<bool> {
         while !self.over {
-            let Some(link) = self.branch.step() else {
+            if self.branch.step().is_none() {
                 self.over = true;
                 break;
-            };
+            }
             if self.tip.is_none() {
-                self.tip = Some(link.extent);
+                self.tip = Some(self.branch.extent());
                 self.tip_id.clone_from(&self.branch.record().id);
             }
-            match link.kind {
+            match self.branch.kind() {
                 Kind::Message => {
-                    self.over = self.stop_at == Some(link.extent.start);
-                    return Some(Item {
-                        extent: link.extent,
-                        summary: false,
-                    });
+                    let first = self.compaction.map(|(_, first)| first);
+                    self.over = first == Some(self.branch.start());
+                    return Some(false);
                 }
                 Kind::Compaction if self.compaction.is_none() => {
-                    self.compaction = Some(self.branch.mark());
-                    self.stop_at = self.branch.kept_start();
-                    self.over = self.stop_at.is_none();
+                    self.compaction = Some((self.branch.mark(), 0));
+                    let kept = self.branch.kept_start();
+                    self.over = kept.is_none();
+                    if let Some((mark, first)) = &mut self.compaction {
+                        *first = kept.unwrap_or(0);
+                        self.branch.revisit(*mark);
+                    }
                 }
                 _ => {}
             }
         }
-        let mark = self.compaction.take()?;
+        let (mark, _) = self.compaction.take()?;
         self.branch.revisit(mark);
         self.branch.be_quiet();
-        Some(Item {
-            extent: mark.extent(),
-            summary: true,
-        })
+        Some(true)
+    }
+
+    /// Why the reading ended, if that was a failure.
+    pub(crate) fn check(&mut self) -> Result<(), ReplayError<R::Error>> {
+        self.branch.check()
+    }
+
+    /// Where the entry begins that was yielded last.
+    pub(crate) fn start(&self) -> u64 {
+        self.branch.start()
     }
 
     /// The bookkeeping of the item that was yielded last.

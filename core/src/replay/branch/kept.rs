@@ -10,45 +10,45 @@ use embedded_io::{Read, Seek};
 /// Ids to be noticed while the branch is followed, and where their nearest bearers lie.
 pub(super) struct Watch<I> {
     wanted: Option<I>,
-    wanted_at: Option<u64>,
+    /// The offset after its first byte; 0: nowhere as yet. So is `older_at`.
+    wanted_at: u64,
     older: Option<(Mark, I)>,
-    older_at: Option<u64>,
+    older_at: u64,
 }
 
 impl<I> Watch<I> {
     pub(super) const NEW: Self = Watch {
         wanted: None,
-        wanted_at: None,
+        wanted_at: 0,
         older: None,
-        older_at: None,
+        older_at: 0,
     };
 }
 
 impl<I: IdForm> Watch<I> {
     pub(super) fn see(&mut self, id: &I, at: u64) {
-        if self.wanted_at.is_none() && self.wanted.as_ref() == Some(id) {
-            self.wanted_at = Some(at);
+        if self.wanted_at == 0 && self.wanted.as_ref() == Some(id) {
+            self.wanted_at = at.wrapping_add(1);
         }
         if let Some((_, older)) = &self.older
-            && self.older_at.is_none()
+            && self.older_at == 0
             && older == id
         {
-            self.older_at = Some(at);
+            self.older_at = at.wrapping_add(1);
         }
     }
 }
 
 impl<R: Read + Seek, W: Scanning, T: Gathering> Branch<'_, R, W, T> {
-    /// F17: where the entries begin that the compaction just told keeps; `None` when it keeps none.
+    /// F17: where the entries begin that the compaction just told keeps; `None` when it keeps none. To be followed by a
+    /// [`revisit`](Branch::revisit) of the compaction.
     ///
     /// What it keeps must not have been dropped by an older compaction, which may itself depend on one that is
     /// older still. So each is looked at in turn, and memory stays constant.
     pub(in crate::replay) fn kept_start(&mut self) -> Option<u64> {
-        let mark = self.back.mark();
         self.pass.quiet = true;
         let start = self.look_for_kept();
         self.pass.watch = Watch::NEW;
-        self.revisit(mark);
         self.pass.quiet = false;
         start
     }
@@ -73,19 +73,24 @@ impl<R: Read + Seek, W: Scanning, T: Gathering> Branch<'_, R, W, T> {
 
     /// Follows the branch to the message whose id is watched for, unless that turns out not to be in the buffer.
     fn find_kept(&mut self) -> Option<u64> {
-        while let Some(link) = self.step() {
-            let start = link.extent.start;
+        while self.step().is_some() {
+            let start = self.back.start();
             // A search for a lost parent may have seen further back than this link.
-            if let Some(at) = self.pass.watch.wanted_at.filter(|at| *at >= start) {
-                let is_it = at == start && link.kind == Kind::Message;
+            let Watch {
+                wanted_at,
+                older_at,
+                ..
+            } = self.pass.watch;
+            if wanted_at > start {
+                let is_it = wanted_at == start.wrapping_add(1) && self.kind() == Kind::Message;
                 return is_it.then_some(start);
             }
-            if self.pass.watch.older_at.is_some_and(|at| at >= start) {
+            if older_at > start {
                 return None;
             }
             // An older compaction that keeps from the same entry on stands or falls with those before it.
             let reference = &self.back.record().reference;
-            if link.kind == Kind::Compaction
+            if self.kind() == Kind::Compaction
                 && self.pass.watch.older.is_none()
                 && *reference != self.pass.watch.wanted
                 && let Some(id) = reference.clone()
