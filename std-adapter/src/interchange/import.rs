@@ -26,7 +26,10 @@ use crate::{
     store::{EXTENSION, check_id},
 };
 use mark::Mark;
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use write::{Made, append};
 
 /// Sessions made of one source with `--anew` that are looked for at most.
@@ -210,12 +213,10 @@ impl<'s> Importer<'s> {
             imported.archived = !imported.path.exists() && away.exists();
             if imported.archived {
                 imported.path = away;
-            } else if !imported.path.exists() {
+            } else if !imported.path.exists() || is_empty(&imported.path) {
                 imported.outcome = Outcome::New;
                 imported.added = taken.log.entry_count();
-                let created = self.store.create_file(&imported.id)?;
-                let made = Made::of(taken, &imported.id)?;
-                return made.write(taken.stream, created.path, created.file);
+                return self.create(taken, imported);
             }
             imported.added = 0;
             imported.outcome = match taken.foreign {
@@ -230,6 +231,22 @@ impl<'s> Importer<'s> {
         Ok(())
     }
 
+    /// Makes a session: its name is taken first, and the file replaced when all of it is there.
+    fn create(&self, taken: &Taken<'_>, imported: &Imported) -> Result<(), Error> {
+        let (made, path) = (Made::of(taken, &imported.id)?, &imported.path);
+        // An empty one was left behind by an import that was stopped.
+        let _lock = match path.exists() {
+            true => open_locked(path, Open::WriteNoFollow)?.1,
+            false => self.store.create_file(&imported.id)?.lock,
+        };
+        let written = made.replace(taken.stream, path);
+        if written.is_err() && is_empty(path) {
+            // The failure counts.
+            let _ = fs::remove_file(path);
+        }
+        written
+    }
+
     /// The file is one of the store's own, or of its archive: it is there already.
     fn holds(&self, path: &Path) -> bool {
         let dir = files::dir_of(path).canonicalize();
@@ -239,6 +256,10 @@ impl<'s> Importer<'s> {
                 .any(|own| own.canonicalize().is_ok_and(|own| own == dir))
         })
     }
+}
+
+fn is_empty(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|there| there.is_file() && there.len() == 0)
 }
 
 fn opened(path: &Path) -> Result<Source, Error> {

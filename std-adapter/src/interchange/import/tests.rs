@@ -235,3 +235,20 @@ fn a_backup_does_not_stand_for_its_session() {
     let live = Importer::new(&place.store).import(&other).unwrap();
     assert_eq!(live.outcome, Outcome::New);
 }
+
+#[test]
+fn what_a_stopped_import_left_behind_is_no_session() {
+    let path = vectors().join("claude/traps.jsonl");
+    let whole = fs::read(&path).unwrap();
+    let fresh = Place::new("a.jsonl");
+    let wanted = fresh.import(&whole).unwrap();
+    let place = Place::new("a.jsonl");
+    drop(place.store.create_file(&wanted.id).unwrap());
+    let made = place.import(&whole).unwrap();
+    assert_eq!((made.outcome, &made.id), (Outcome::New, &wanted.id));
+    assert_eq!(
+        fs::read(&made.path).unwrap(),
+        fs::read(&wanted.path).unwrap()
+    );
+    assert_eq!(place.files(), 1);
+}

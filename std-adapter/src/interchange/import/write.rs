@@ -69,14 +69,6 @@ impl Made {
         })
     }
 
-    /// Writes all of it into the file, which was just created, durably.
-    pub(super) fn write(&self, stream: &Source, path: PathBuf, file: File) -> Result<(), Error> {
-        let mut copy = NewFile::new(path, file)?;
-        self.fill(stream, &mut copy)?;
-        copy.keep();
-        Ok(())
-    }
-
     /// Writes all of it in place of the file at `path`, which is as it was until it is whole.
     pub(super) fn replace(&self, stream: &Source, path: &Path) -> Result<(), Error> {
         let mut beside = path.as_os_str().to_owned();

@@ -131,6 +131,7 @@ fn told(
     };
     let what = match imported.outcome {
         Outcome::New => format!(": {}", entries(&imported.counts)),
+        Outcome::Grown if imported.added == 0 => ": what its end says by now".to_owned(),
         Outcome::Grown => format!(": {}", count(imported.added, "entry", "entries")),
         Outcome::Unchanged if imported.archived => ", which was put away".to_owned(),
         Outcome::Unchanged => String::new(),
