@@ -187,12 +187,12 @@ impl<'s> Importer<'s> {
             Some(Format::Claw) if name.is_some_and(is_backup) => usable_id(&name_of(path), path),
             _ => usable_id(&log.id(), path),
         };
-        self.into_store(&taken, &wanted, &mut imported)?;
+        self.take_in(&taken, &wanted, &mut imported)?;
         Ok(imported)
     }
 
     /// Makes a session of it, or brings the one that is there up to date.
-    fn into_store(
+    fn take_in(
         &self,
         taken: &Taken<'_>,
         wanted: &str,
