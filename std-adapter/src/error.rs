@@ -116,6 +116,15 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// There is a file where another was to be written.
+    #[error(
+        "{}: there is a file already, and nothing is written over; choose another name, or delete it first",
+        path.display()
+    )]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
     /// No session of an image bears this number or id.
     #[error("{}: {}", path.display(), not_in_image(spec))]
     NoSuchFlashSession {

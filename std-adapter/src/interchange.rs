@@ -222,7 +222,12 @@ fn convert(
     if let Some((tip, time)) = tail.tip.as_ref().filter(|_| ended) {
         out.leaf(tip, time)?;
     }
-    Ok((out.finish(), tail))
+    let mut findings = out.finish();
+    // One object may stand on many lines.
+    if format != Format::ClawObject {
+        findings.count_blank(&lines::blank_lines(source)?);
+    }
+    Ok((findings, tail))
 }
 
 fn temporary() -> Result<File, Error> {

@@ -2,9 +2,10 @@
 
 mod history;
 
+pub(crate) use history::history_of;
 pub use history::{Split, Whole, compacted, split_off};
 
-use crate::{Error, SessionInfo, files, files::Open, lock::open_locked};
+use crate::{Error, SessionInfo, files, files::Open, lock::open_locked, store::EXTENSION};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -14,6 +15,9 @@ use std::{
 /// The directory in a store that sessions are put away into by default. A store does not look into directories.
 pub const ARCHIVE: &str = "archive";
 
+/// Names that are tried for an archived file at most.
+const MAX_NAMES: u32 = 10_000;
+
 /// Which sessions are put away: those that any of the rules names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
@@ -21,7 +25,7 @@ pub struct Rules {
     pub older_than: Option<Duration>,
     /// Those beyond the so many that were written to last.
     pub keep: Option<usize>,
-    /// Those that, counted from the newest, go beyond so many bytes together.
+    /// Those that, counted from the newest, go beyond so many bytes together, and all that are older.
     pub max_bytes: Option<u64>,
 }
 
@@ -58,6 +62,7 @@ pub fn choose(
 ) -> Vec<(SessionInfo, Reason)> {
     let mut bytes = 0u64;
     let mut kept = 0;
+    let mut full = false;
     let mut chosen = Vec::new();
     for session in sessions {
         // A time in the future is no age.
@@ -67,7 +72,8 @@ pub fn choose(
             Reason::Age
         } else if rules.keep.is_some_and(|keep| kept >= keep) {
             Reason::Count
-        } else if rules.max_bytes.is_some_and(|max| with > max) {
+        } else if full || rules.max_bytes.is_some_and(|max| with > max) {
+            full = true;
             Reason::Size
         } else {
             bytes = with;
@@ -79,25 +85,61 @@ pub fn choose(
     chosen
 }
 
-/// Moves a session's file into the directory `archive`, which is made if it is missing, under its own name. It can be
-/// read there as before, and moved back. Nothing is written over.
+/// Moves a session's file into the directory `archive`, which is made if it is missing, under its own name, and what was
+/// split off it before with it. It can be read there as before, and moved back. Nothing is written over: where another
+/// file has the session's name it is called `NAME-2` and so on; where the same one is there already, that one stays.
 ///
 /// # Errors
-/// [`Error::Locked`] when somebody writes to it; [`Error::AlreadyExists`] when its name is taken in the archive;
+/// [`Error::Locked`] when somebody writes to it; [`Error::AlreadyExists`] when the name of its history is taken in the archive;
 /// [`Error::Io`], also when the archive is on another file system.
 pub fn put_away(session: &Path, archive: &Path) -> Result<PathBuf, Error> {
     let (_, _lock) = open_locked(session, Open::WriteNoFollow)?;
     files::create_dirs(archive)?;
-    let to = archive.join(session.file_name().unwrap_or_default());
-    // A link is made only where there is none: unlike a move, it never replaces a file.
-    fs::hard_link(session, &to).map_err(|source| match source.kind() {
-        std::io::ErrorKind::AlreadyExists => Error::AlreadyExists { path: to.clone() },
-        _ => Error::io(&to, "archive to")(source),
-    })?;
+    // What it names first: should it stop in between, there are copies, and nothing is missing.
+    let histories = history::going_with(session, archive);
+    for file in &histories {
+        let to = archive.join(file.file_name().unwrap_or_default());
+        if !linked(file, &to)? {
+            return Err(Error::AlreadyExists { path: to });
+        }
+    }
+    let to = moved(session, archive)?;
     files::sync_dir(archive)?;
-    fs::remove_file(session).map_err(Error::io(session, "archive"))?;
-    files::sync_dir(&files::dir_of(session))?;
+    for file in std::iter::once(session).chain(histories.iter().map(PathBuf::as_path)) {
+        fs::remove_file(file).map_err(Error::io(file, "archive"))?;
+        files::sync_dir(&files::dir_of(file))?;
+    }
     Ok(to)
+}
+
+/// Gives a session's file a name in the archive too.
+fn moved(session: &Path, archive: &Path) -> Result<PathBuf, Error> {
+    let stem = session.file_stem().unwrap_or_default();
+    let mut to = archive.join(session.file_name().unwrap_or_default());
+    for number in 2..=MAX_NAMES {
+        if linked(session, &to)? {
+            return Ok(to);
+        }
+        let mut name = stem.to_owned();
+        name.push(format!("-{number}.{EXTENSION}"));
+        to = archive.join(name);
+    }
+    Err(Error::AlreadyExists { path: to })
+}
+
+/// Gives a file another name. False if that is another file's.
+fn linked(file: &Path, to: &Path) -> Result<bool, Error> {
+    // A link is made only where there is none: unlike a move, it never replaces a file.
+    match fs::hard_link(file, to) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            if file.canonicalize().ok() == to.canonicalize().ok() {
+                return Err(Error::AlreadyExists { path: to.into() });
+            }
+            history::is_same(file, to).map_err(Error::io(to, "read"))
+        }
+        Err(error) => Err(Error::io(to, "archive to")(error)),
+    }
 }
 
 #[cfg(test)]
@@ -151,13 +193,13 @@ mod tests {
             }),
             ["c count", "d count"]
         );
-        // What is put away makes room for what is older and smaller.
+        // Nothing that is older than what is put away stays, even if it is small.
         assert_eq!(
             names(Rules {
                 max_bytes: Some(61),
                 ..Rules::default()
             }),
-            ["b size"]
+            ["b size", "c size", "d size"]
         );
         let both = Rules {
             older_than,
@@ -186,11 +228,20 @@ mod tests {
             (false, b"one".to_vec())
         );
         fs::write(&path, "two").unwrap();
+        let other = put_away(&path, &archive).unwrap();
+        assert_eq!(other.file_name().unwrap(), "a-2.jsonl");
+        assert_eq!(fs::read(&other).unwrap(), b"two");
+        assert_eq!(fs::read(&to).unwrap(), b"one");
+        // The same once more: it is there.
+        fs::write(&path, "two").unwrap();
+        assert_eq!(put_away(&path, &archive).unwrap(), other);
+        assert!(!path.exists());
+        assert_eq!(fs::read_dir(&archive).unwrap().count(), 2);
+        // Where it is already it is not taken for a copy of itself.
         assert!(matches!(
-            put_away(&path, &archive),
+            put_away(&other, &archive),
             Err(Error::AlreadyExists { .. })
         ));
-        assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(fs::read(&to).unwrap(), b"one");
+        assert!(other.exists());
     }
 }

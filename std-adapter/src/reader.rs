@@ -197,16 +197,8 @@ impl SessionLog {
     /// name stands for a file in the session's directory or in the archive there. It may be missing.
     #[must_use]
     pub fn history(&self) -> Option<PathBuf> {
-        let named = Path::new(self.header.as_ref()?.history.as_deref()?);
-        let dir = crate::files::dir_of(&self.path);
-        let beside = dir.join(named);
-        let archived = dir.join(crate::prune::ARCHIVE).join(named);
-        let alone = named.components().count() == 1;
-        let there = archived.parent().is_some_and(Path::is_dir);
-        match alone && there && !beside.is_file() {
-            true => Some(archived),
-            false => Some(beside),
-        }
+        let named = self.header.as_ref()?.history.as_deref()?;
+        Some(crate::prune::history_of(&self.path, named))
     }
 
     /// The header's bookkeeping.

@@ -267,6 +267,20 @@ impl SessionInfo {
     }
 }
 
+impl SessionInfo {
+    /// The same for one of many files: of one that cannot be read, why. `None` for what was deleted or replaced meanwhile.
+    pub(crate) fn read_any(path: &Path) -> Option<Self> {
+        match Self::read(path) {
+            Ok(info) => Some(info),
+            Err(Error::NotFound { .. } | Error::NotASession { .. }) => None,
+            Err(error) => {
+                let id = path.file_stem().unwrap_or_default().to_string_lossy();
+                Some(list::unreadable(path.into(), id.into_owned(), &error))
+            }
+        }
+    }
+}
+
 fn dir_from(variable: Option<OsString>) -> Result<PathBuf, Error> {
     if let Some(dir) = variable.filter(|dir| !dir.is_empty()) {
         return Ok(dir.into());

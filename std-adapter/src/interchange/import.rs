@@ -1,34 +1,39 @@
 //! Foreign sessions made sessions of a store.
+//!
+//! A session that another agent goes on writing to is imported again and again. Whether its source has grown is told by the
+//! source's own bytes: the header notes how many were taken. What was made of them may have changed at its end (an
+//! answer's usage comes later, a torn line is whole), so the session is made anew and replaces the old file, by one rename,
+//! if nobody else has written to it. Sessions of ours and of opi's version 1 are copies, and what is new is added to them.
+
+mod mark;
+mod write;
 
 use super::{
     Findings, Format, Tail, converted,
+    json::Members,
     lines::{Lines, Source},
     packed::unpacked,
+    places::is_backup,
     recognise_in,
 };
 use crate::{
-    Error, FileStorage, SessionLog, SessionStore,
-    copy::NewFile,
+    Error, SessionLog, SessionStore,
     files::{self, Open},
     flash,
-    lock::open_for_writing,
+    lock::{open_for_writing, open_locked},
+    prune::ARCHIVE,
     reader::{Counts, name_of},
-    store::check_id,
+    store::{EXTENSION, check_id},
 };
-use sessionlog_core::{
-    EntryId, IdKind, Timestamp,
-    journal::Storage,
-    json::write::write_all,
-    record::{LeafEntry, Totals},
-};
+use mark::Mark;
 use std::{
-    fs::File,
-    io::{self, Read},
+    fs,
     path::{Path, PathBuf},
 };
+use write::{Made, append};
 
-/// Bytes that are copied at once.
-const CHUNK: usize = 128 * 1024;
+/// Sessions made of one source with `--anew` that are looked for at most.
+const MAX_COPIES: u32 = 1_000;
 
 /// What an import came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +47,8 @@ pub enum Outcome {
     Unchanged,
     /// There is a session with this id that does not begin with what the source says: nothing was written.
     Differs,
+    /// The source has grown, and the session was gone on with here: nothing was written.
+    Continued,
 }
 
 /// A file that was imported.
@@ -51,6 +58,8 @@ pub struct Imported {
     pub id: String,
     /// Its file.
     pub path: PathBuf,
+    /// It was put away before: the file is in the store's archive.
+    pub archived: bool,
     /// What the source was; `None` for a session of ours, and opi's version 1.
     pub format: Option<Format>,
     /// What came of it.
@@ -61,7 +70,8 @@ pub struct Imported {
     pub added: u64,
     /// Lines of the source that are no records: they are kept as unknown entries.
     pub corrupt: u64,
-    /// The source ends within a record, which is kept likewise.
+    /// The source ends within a record: it is being written, or was cut off. A foreign one is kept likewise, until the
+    /// source has it whole; of a session of ours, or opi's version 1, it is left out.
     pub torn: bool,
 }
 
@@ -72,6 +82,19 @@ pub struct Importer<'s> {
     anew: bool,
 }
 
+/// What is imported.
+struct Taken<'t> {
+    /// The file, unpacked.
+    source: &'t Source,
+    /// What was made of it.
+    stream: &'t Source,
+    log: &'t SessionLog,
+    tail: &'t Tail,
+    /// How much of the source is whole lines.
+    whole: u64,
+    foreign: bool,
+}
+
 impl<'s> Importer<'s> {
     /// Imports into `store`.
     #[must_use]
@@ -79,15 +102,16 @@ impl<'s> Importer<'s> {
         Importer { store, anew: false }
     }
 
-    /// Where there is another session with an id, takes a new one.
+    /// Where there is another session with an id, takes a new one: `ID-2`, `ID-3` and so on, and the same one again.
     #[must_use]
     pub fn anew(mut self, anew: bool) -> Self {
         self.anew = anew;
         self
     }
 
-    /// Imports the session in the file at `path`. It keeps its id, so that a second import finds it: what the source has
-    /// more by then is added, if nothing else was. The session is durable when this returns.
+    /// Imports the session in the file at `path`. It keeps its id, so that a second import finds it, in the store or in
+    /// its archive: what the source has more by then is taken, if nobody went on with the session meanwhile. The session
+    /// is durable when this returns.
     ///
     /// # Errors
     /// [`Error::Unrecognised`], those of [`SessionLog::open`] and [`SessionStore::create_file`]; [`Error::Locked`]
@@ -102,13 +126,22 @@ impl<'s> Importer<'s> {
         };
         let source = unpacked(source, u64::MAX)?;
         let format = recognise_in(&source)?;
-        let (stream, findings, tail) = match format {
+        let (mut stream, findings, tail) = match format {
             Some(format) => {
                 let (file, len, findings, tail) = converted(&source, format, false)?;
                 let path = path.into();
                 (Source { path, file, len }, findings, tail)
             }
-            None => (source, Findings::default(), Tail::default()),
+            None => {
+                let file = source.file.try_clone().map_err(source.failed())?;
+                let path = path.into();
+                let copy = Source {
+                    path,
+                    file,
+                    ..source
+                };
+                (copy, Findings::default(), Tail::default())
+            }
         };
         let handle = stream.file.try_clone().map_err(stream.failed())?;
         let log = SessionLog::read(path.into(), handle, stream.len, |_, _| {})?;
@@ -119,162 +152,211 @@ impl<'s> Importer<'s> {
             Some(_) => findings.damage(),
             None => (log.health().corrupt, log.health().torn),
         };
-        let mut id = usable_id(&log.id(), path);
+        let whole = match torn {
+            true => mark::whole_lines(&source)?,
+            false => source.len,
+        };
+        if format.is_none() {
+            stream.len = whole;
+        }
         let mut imported = Imported {
-            path: self.store.path_for(&id)?,
-            id: id.clone(),
+            path: path.into(),
+            id: log.id(),
+            archived: false,
             format,
-            outcome: Outcome::New,
+            outcome: Outcome::Unchanged,
             counts: log.counts(),
-            added: log.entry_count(),
+            added: 0,
             corrupt,
             torn,
         };
-        let mut there = imported.path.exists();
-        if there {
-            imported.added = 0;
-            imported.outcome = self.update(&stream, &imported.path, &mut imported.added, &tail)?;
-            if imported.outcome == Outcome::Differs && self.anew {
-                id = self.store.new_id();
-                imported.path = self.store.path_for(&id)?;
-                imported.id.clone_from(&id);
-                imported.outcome = Outcome::New;
-                imported.added = log.entry_count();
-                there = false;
-            }
+        if format.is_none() && self.holds(path) {
+            return Ok(imported);
         }
-        if !there {
-            self.create(&stream, &id, &tail)?;
-        }
+        let taken = Taken {
+            source: &source,
+            stream: &stream,
+            log: &log,
+            tail: &tail,
+            whole,
+            foreign: format.is_some(),
+        };
+        // A backup says what the session itself said before: they are two.
+        let name = path.file_name().and_then(|name| name.to_str());
+        let wanted = match format {
+            Some(Format::Claw) if name.is_some_and(is_backup) => usable_id(&name_of(path), path),
+            _ => usable_id(&log.id(), path),
+        };
+        self.take_in(&taken, &wanted, &mut imported)?;
         Ok(imported)
     }
 
-    fn create(&self, stream: &Source, id: &str, tail: &Tail) -> Result<(), Error> {
-        let created = self.store.create_file(id)?;
-        let mut copy = NewFile::new(created.path.clone(), created.file)?;
-        let mut part = stream.part(0, stream.len);
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            let read = part.read(&mut chunk).map_err(stream.failed())?;
-            if read == 0 {
+    /// Makes a session of it, or brings the one that is there up to date.
+    fn take_in(
+        &self,
+        taken: &Taken<'_>,
+        wanted: &str,
+        imported: &mut Imported,
+    ) -> Result<(), Error> {
+        for number in 1..=MAX_COPIES {
+            imported.id = match number {
+                1 => wanted.to_owned(),
+                MAX_COPIES => self.store.new_id(),
+                number => format!("{wanted}-{number}"),
+            };
+            if check_id(&imported.id).is_err() {
+                imported.id = self.store.new_id();
+            }
+            imported.path = self.store.path_for(&imported.id)?;
+            let away = self.store.dir().join(ARCHIVE);
+            let away = away.join(format!("{}.{EXTENSION}", imported.id));
+            imported.archived = !imported.path.exists() && away.exists();
+            if imported.archived {
+                imported.path = away;
+            } else if !imported.path.exists() || is_empty(&imported.path) {
+                imported.outcome = Outcome::New;
+                imported.added = taken.log.entry_count();
+                return self.create(taken, imported);
+            }
+            imported.added = 0;
+            imported.outcome = match taken.foreign {
+                true => renew(taken, imported)?,
+                false => add(taken, imported)?,
+            };
+            let refused = matches!(imported.outcome, Outcome::Differs | Outcome::Continued);
+            if !refused || !self.anew {
                 break;
             }
-            copy.encode(|sink| write_all(sink, &chunk[..read]))?;
         }
-        let (file, bytes) = copy.written()?;
-        if let Some(leaf) = leaf(&created.path, file, bytes, tail)? {
-            copy.encode(|sink| write_all(sink, &leaf))?;
-        }
-        copy.sync()?;
-        copy.keep();
         Ok(())
     }
 
-    /// Adds to a session what its source has more.
-    fn update(
-        &self,
-        stream: &Source,
-        path: &Path,
-        added: &mut u64,
-        tail: &Tail,
-    ) -> Result<Outcome, Error> {
-        let (file, metadata) = files::open_regular(path, Open::Read)?;
-        let there = Source {
-            path: path.into(),
-            file,
-            len: metadata.len(),
+    /// Makes a session: its name is taken first, and the file replaced when all of it is there.
+    fn create(&self, taken: &Taken<'_>, imported: &Imported) -> Result<(), Error> {
+        let (made, path) = (Made::of(taken, &imported.id)?, &imported.path);
+        // An empty one was left behind by an import that was stopped.
+        let _lock = match path.exists() {
+            true => open_locked(path, Open::WriteNoFollow)?.1,
+            false => self.store.create_file(&imported.id)?.lock,
         };
-        let Some(from) = first_new(stream, &there)? else {
-            return Ok(Outcome::Differs);
-        };
-        if from >= stream.len {
-            return Ok(Outcome::Unchanged);
+        let written = made.replace(taken.stream, path);
+        if written.is_err() && is_empty(path) {
+            // The failure counts.
+            let _ = fs::remove_file(path);
         }
-        let (file, _lock) = open_for_writing(path)?;
-        let now = file.metadata().map_err(Error::io(path, "open"))?.len();
-        if now != there.len {
-            return Err(Error::Changed { path: path.into() });
-        }
-        let mut storage = FileStorage::new(file).map_err(Error::io(path, "open"))?;
-        let written = append(stream, from, &mut storage, added, tail, path);
-        if written.is_err() {
-            // As it was, if that can be done; the failure counts.
-            let _ = storage.truncate(there.len);
-        }
-        written.map(|()| Outcome::Grown)
+        written
+    }
+
+    /// The file is one of the store's own, or of its archive: it is there already.
+    fn holds(&self, path: &Path) -> bool {
+        let dir = files::dir_of(path).canonicalize();
+        let own = [self.store.dir().to_owned(), self.store.dir().join(ARCHIVE)];
+        dir.is_ok_and(|dir| {
+            own.iter()
+                .any(|own| own.canonicalize().is_ok_and(|own| own == dir))
+        })
     }
 }
 
-fn append(
-    stream: &Source,
-    from: u64,
-    storage: &mut FileStorage,
-    added: &mut u64,
-    tail: &Tail,
-    path: &Path,
-) -> Result<(), Error> {
-    let cannot = |error: sessionlog_core::json::WriteError<io::Error>| {
-        Error::io(path, "write")(io::Error::other(error.to_string()))
-    };
-    let mut part = stream.part(from, stream.len);
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        let read = part.read(&mut chunk).map_err(stream.failed())?;
-        if read == 0 {
-            break;
-        }
-        *added += chunk[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
-        write_all(storage, &chunk[..read]).map_err(cannot)?;
-    }
-    embedded_io::Write::flush(storage).map_err(Error::io(path, "write"))?;
-    let handle = storage
-        .file()
-        .try_clone()
-        .map_err(Error::io(path, "open"))?;
-    if let Some(leaf) = leaf(path, handle, storage.len(), tail)? {
-        write_all(storage, &leaf).map_err(cannot)?;
-    }
-    storage.sync().map_err(Error::io(path, "sync"))
+fn is_empty(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|there| there.is_file() && there.len() == 0)
 }
 
-/// The last record of an imported session, with its sums: it names the tip.
-fn leaf(path: &Path, file: File, bytes: u64, tail: &Tail) -> Result<Option<Vec<u8>>, Error> {
-    let Some((tip, time)) = &tail.tip else {
-        return Ok(None);
+fn opened(path: &Path) -> Result<Source, Error> {
+    let (file, metadata) = files::open_regular(path, Open::Read)?;
+    Ok(Source {
+        path: path.into(),
+        file,
+        len: metadata.len(),
+    })
+}
+
+/// Makes a session anew of a source that has grown, unless somebody else has written to it.
+fn renew(taken: &Taken<'_>, imported: &mut Imported) -> Result<Outcome, Error> {
+    let there = opened(&imported.path)?;
+    let from = first_new(taken.stream, &there)?;
+    if from.is_some_and(|from| from >= taken.stream.len) {
+        return Ok(Outcome::Unchanged);
+    }
+    let Some(mark) = Mark::read(&there)? else {
+        return Ok(Outcome::Differs);
     };
-    let log = SessionLog::read(path.into(), file, bytes, |_, _| {})?;
-    let (Some(index), Ok(entry_id)) = (log.find(tip), EntryId::try_from(&**tip)) else {
-        return Ok(None);
+    let begins_so = mark.begins(taken.source)?;
+    if begins_so && mark.len == taken.source.len {
+        return Ok(Outcome::Unchanged);
+    }
+    if !begins_so && from.is_none() {
+        return Ok(Outcome::Differs);
+    }
+    if !mark.ends(&there)? {
+        return Ok(Outcome::Continued);
+    }
+    let path = &imported.path;
+    let (file, _lock) = open_locked(path, Open::WriteNoFollow)?;
+    let now = file.metadata().map_err(Error::io(path, "open"))?.len();
+    if now != there.len {
+        return Err(Error::Changed { path: path.clone() });
+    }
+    Made::of(taken, &imported.id)?.replace(taken.stream, path)?;
+    imported.added = taken.log.entry_count().saturating_sub(mark.entries);
+    Ok(Outcome::Grown)
+}
+
+/// Adds to a copy what its source has more.
+fn add(taken: &Taken<'_>, imported: &mut Imported) -> Result<Outcome, Error> {
+    let there = opened(&imported.path)?;
+    let Some(from) = first_new(taken.stream, &there)? else {
+        return Ok(match begins_alike(taken.stream, &there)? {
+            true => Outcome::Continued,
+            false => Outcome::Differs,
+        });
     };
-    let mut sequence = log.sequence();
-    let id = EntryId::own(IdKind::Leaf, sequence.take());
-    let totals = Totals {
-        branch: log.branch_usage(index),
-        spent: log.spent(),
-        watermark: log.watermark(),
-        next_seq: sequence.peek(),
-    };
-    let leaf = LeafEntry {
-        id: &id,
-        timestamp: Timestamp::parse(time).unwrap_or_default(),
-        entry_id: &entry_id,
-        totals: Some(&totals),
-    };
-    let mut line = Vec::new();
-    let encoded = leaf.encode(&mut line);
-    encoded.map_err(|error| Error::io(path, "write")(io::Error::other(error.to_string())))?;
-    Ok(Some(line))
+    if from >= taken.stream.len {
+        return Ok(Outcome::Unchanged);
+    }
+    let path = &imported.path;
+    let (file, _lock) = open_for_writing(path)?;
+    let now = file.metadata().map_err(Error::io(path, "open"))?.len();
+    if now != there.len {
+        return Err(Error::Changed { path: path.clone() });
+    }
+    append(taken.stream, from, file, &mut imported.added, path)?;
+    Ok(Outcome::Grown)
+}
+
+/// They have their first record in common, the headers not counted: each was gone on with.
+fn begins_alike(stream: &Source, session: &Source) -> Result<bool, Error> {
+    let (mut ours, mut theirs) = (session.lines(), stream.lines());
+    let (_, _) = (ours.next()?.is_some(), theirs.next()?.is_some());
+    Ok(match (ours.next()?, theirs.next()?) {
+        (Some(ours), Some(theirs)) => ours.bytes == theirs.bytes,
+        _ => false,
+    })
 }
 
 /// Where in the stream begins what the session does not have; `None` when the session has something else before that.
-/// Headers are not compared, and leaves of the session that the stream has not are passed over.
+/// Headers are not compared, and leaves of the session that the stream has not are passed over. Of a session whose
+/// beginning was put away, only what is left is compared.
 fn first_new(stream: &Source, session: &Source) -> Result<Option<u64>, Error> {
     let (mut ours, mut theirs) = (session.lines(), stream.lines());
-    let (header, _) = (ours.next()?.is_some(), theirs.next()?);
-    if !header {
+    let header = ours.next()?.map(|line| {
+        let header = line.object().ok().and_then(Members::parse);
+        header.is_some_and(|header| header.is_true("reclaimed"))
+    });
+    let (Some(reclaimed), _) = (header, theirs.next()?) else {
         return Ok(None);
-    }
+    };
     let mut whole = true;
+    if reclaimed {
+        let first = ours.next()?.map(|line| line.bytes.to_vec());
+        loop {
+            match theirs.next()? {
+                Some(line) if Some(line.bytes) == first.as_deref() => break,
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        }
+    }
     while let Some(line) = theirs.next()? {
         match same_line(&mut ours, line.bytes, &mut whole)? {
             Some(true) => {}
@@ -317,3 +399,6 @@ fn usable_id(id: &str, path: &Path) -> String {
     let usable = names.into_iter().find(|name| check_id(name).is_ok());
     usable.unwrap_or_else(|| "imported".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

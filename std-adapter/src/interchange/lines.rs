@@ -23,6 +23,9 @@ pub(super) const MAX_DEPTH: u16 = 120;
 /// Bytes that are read at once.
 const CHUNK: usize = 128 * 1024;
 
+/// What some editors put before a file's first character.
+const BOM: &[u8] = "\u{feff}".as_bytes();
+
 /// The file that is read.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -35,7 +38,7 @@ pub(crate) struct Source {
 /// A line.
 #[derive(Debug)]
 pub(super) struct Line<'b> {
-    /// Its number, from 1. Blank lines have none.
+    /// Its number, from 1. Blank lines have none ([`blank_lines`]).
     pub(super) number: u64,
     /// Offset of its first byte.
     pub(super) start: u64,
@@ -128,7 +131,7 @@ impl Lines<'_> {
     /// The next line that is not blank. Not an `Iterator`: lines are lent.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, Error> {
         loop {
-            let start = self.at;
+            let mut start = self.at;
             self.line.clear();
             let read = (&mut self.reader)
                 .take(MAX_LINE)
@@ -141,6 +144,10 @@ impl Lines<'_> {
             let ended = self.line.last() == Some(&b'\n');
             if ended {
                 self.line.pop();
+            }
+            if start == 0 && self.line.starts_with(BOM) {
+                self.line.drain(..BOM.len());
+                start = BOM.len() as u64;
             }
             let continues = self.in_part;
             // A line that is cut here because the file ends here is whole.
@@ -255,6 +262,30 @@ pub(super) fn object(bytes: &[u8]) -> Result<&str, (Fault, u64)> {
         let at = error.valid_up_to() as u64;
         (json(ScanErrorKind::InvalidUtf8), at)
     })
+}
+
+/// Where blank lines begin, which [`Lines`] does not count.
+pub(super) fn blank_lines(source: &Source) -> Result<Vec<u64>, Error> {
+    let (mut found, mut chunk) = (Vec::new(), vec![0; CHUNK]);
+    let mut part = source.part(0, source.len);
+    // Where the line began, and whether all of it was blank so far.
+    let (mut at, mut start, mut blank) = (0u64, 0u64, true);
+    loop {
+        let read = part.read(&mut chunk).map_err(source.failed())?;
+        if read == 0 {
+            return Ok(found);
+        }
+        let mut rest = &chunk[..read];
+        while let Some(end) = memchr(b'\n', rest) {
+            if blank && is_blank(&rest[..end]) {
+                found.push(start);
+            }
+            rest = &rest[end + 1..];
+            (start, blank) = (at + (read - rest.len()) as u64, true);
+        }
+        blank &= is_blank(rest);
+        at += read as u64;
+    }
 }
 
 pub(super) fn is_blank(bytes: &[u8]) -> bool {

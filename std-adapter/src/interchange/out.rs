@@ -41,6 +41,20 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
+    /// Counts the source's blank lines too, which begin at these places.
+    pub(super) fn count_blank(&mut self, starts: &[u64]) {
+        if starts.is_empty() {
+            return;
+        }
+        let before = |byte: u64| starts.partition_point(|start| *start < byte) as u64;
+        for place in &mut self.places {
+            place.line += before(place.byte);
+        }
+        for problem in &mut self.listed {
+            problem.line += before(problem.byte);
+        }
+    }
+
     /// Gives a session that was read from the stream what was found in its source.
     pub(crate) fn adopt(&self, log: &mut SessionLog) {
         log.adopt(&self.listed, self.corrupt, self.torn, |problem| {

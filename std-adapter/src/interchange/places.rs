@@ -1,6 +1,6 @@
 //! Where sessions are on a disk.
 
-use crate::{Error, SessionInfo};
+use crate::{Error, HeaderFault, SessionInfo};
 use std::{
     env,
     ffi::OsString,
@@ -45,15 +45,18 @@ fn places(cwd: &Path, variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBu
 }
 
 /// The sessions in a directory, however deep, of every format that is known: what a list shows of them, in the order of
-/// their paths. What is no session is left out.
+/// their paths. What is no session is left out; a file that may be one and cannot be read is there, with the reason.
 ///
 /// # Errors
 /// Those of [`session_files`].
 pub fn sessions_in(dir: &Path) -> Result<Vec<SessionInfo>, Error> {
     let files = session_files(dir)?;
-    let read = files.iter().filter_map(|file| SessionInfo::read(file).ok());
+    let read = files.iter().filter_map(|file| SessionInfo::read_any(file));
     Ok(read
-        .filter(|info| info.format.is_some() || info.header.is_ok())
+        .filter(|info| {
+            let unreadable = matches!(info.header, Err(HeaderFault::Unreadable(_)));
+            info.format.is_some() || info.header.is_ok() || unreadable
+        })
         .collect())
 }
 
@@ -97,7 +100,7 @@ fn is_candidate(path: &Path) -> bool {
 }
 
 /// `STEM.rot-MILLISECONDS.jsonl`.
-fn is_backup(name: &str) -> bool {
+pub(super) fn is_backup(name: &str) -> bool {
     let stem = name.strip_suffix(".jsonl").unwrap_or(name);
     stem.rsplit_once(".rot-").is_some_and(|(_, digits)| {
         !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())

@@ -9,7 +9,7 @@
 //! it is.
 
 use crate::{
-    Error, SessionLog, SystemClock,
+    Error, SessionInfo, SessionLog, SystemClock,
     copy::NewFile,
     files::{self, Open},
     flash,
@@ -146,6 +146,47 @@ fn plan(path: &Path, file: File, bytes: u64) -> Result<Result<Plan, Whole>, Erro
     Ok(Ok((split, log, cut, first)))
 }
 
+/// The file that the session in `path` calls its history: of a name, one beside it or in the archive there.
+pub(crate) fn history_of(path: &Path, named: &str) -> PathBuf {
+    let named = Path::new(named);
+    let dir = files::dir_of(path);
+    let beside = dir.join(named);
+    let archived = dir.join(ARCHIVE).join(named);
+    let there = archived.parent().is_some_and(Path::is_dir);
+    match is_name(named) && there && !beside.is_file() {
+        true => archived,
+        false => beside,
+    }
+}
+
+/// It names a file, and no directory.
+fn is_name(named: &Path) -> bool {
+    named.components().count() == 1
+}
+
+/// The files of a session's history that have to go with it when it moves to the directory `to`: those that are known by
+/// their names only, and are not there already. Those that they name in turn are among them.
+pub(super) fn going_with(session: &Path, to: &Path) -> Vec<PathBuf> {
+    let to = to.canonicalize().ok();
+    let (mut chain, mut of) = (Vec::new(), session.to_owned());
+    while let Ok(info) = SessionInfo::read(&of)
+        && let Some(named) = info.header.ok().and_then(|header| header.history)
+        && is_name(Path::new(&named))
+    {
+        let next = history_of(&of, &named);
+        if !next.is_file() || chain.contains(&next) {
+            break;
+        }
+        chain.push(next.clone());
+        of = next;
+    }
+    chain.retain(|file| {
+        let dir = files::dir_of(file).canonicalize().ok();
+        dir.is_none() || dir != to
+    });
+    chain
+}
+
 /// Splits off what a summary stands for into the directory `archive`, which is made if it is missing. Gives the archived
 /// file. The session means what it meant: its context, its sums and its next id are the same, which is checked before its
 /// file is replaced. Entries that were given up go too; they can be read, and gone on from, in the archived file.
@@ -263,7 +304,7 @@ fn put_away(log: &SessionLog, cut: u64, archive: &Path) -> Result<PathBuf, Error
     Err(Error::AlreadyExists { path })
 }
 
-fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+pub(super) fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
     let (one, other) = (File::open(one)?, File::open(other)?);
     if one.metadata()?.len() != other.metadata()?.len() {
         return Ok(false);

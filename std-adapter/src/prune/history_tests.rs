@@ -311,3 +311,32 @@ fn an_imported_session_is_split_too() {
     // Source, session and what was put away of it: all of it counts once.
     assert_eq!(summed(&[sample, path, archived]), totals);
 }
+
+#[test]
+fn a_session_takes_its_history_along() {
+    let (home, store, path) = made();
+    let archive = store.dir().join(ARCHIVE);
+    let whole = summed(std::slice::from_ref(&path));
+    let first = split_off(&path, &archive).unwrap();
+    let mut session = Session::open(&path, Options::default()).unwrap();
+    (9..=12).for_each(|n| turn(&mut session, n));
+    compact(&mut session, 1);
+    turn(&mut session, 13);
+    drop(session);
+    let second = split_off(&path, &archive).unwrap();
+    let totals = summed(std::slice::from_ref(&path));
+    assert!(totals.1 > whole.1);
+    let other = home.path().join("other");
+    let to = crate::prune::put_away(&path, &other).unwrap();
+    assert_eq!(summed(std::slice::from_ref(&to)), totals);
+    assert!(!path.exists() && !first.exists() && !second.exists());
+    assert_eq!(fs::read_dir(&other).unwrap().count(), 3);
+    // Into the archive beside it nothing has to go along, and back it is as it was.
+    let back = crate::prune::put_away(&to, &archive).unwrap();
+    assert_eq!(summed(std::slice::from_ref(&back)), totals);
+    let histories = [&first, &second];
+    assert!(histories.iter().all(|file| file.exists()));
+    let store = crate::prune::put_away(&back, store.dir()).unwrap();
+    assert_eq!(store, path);
+    assert_eq!(summed(&[store]), totals);
+}

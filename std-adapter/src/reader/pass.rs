@@ -239,6 +239,11 @@ impl Pass {
             let known = forward.entries() - forward.unknown();
             match first {
                 First::Torn if forward.entries() == 0 => {
+                    let mut byte = [0];
+                    let read = crate::io::read_at(&file, &mut byte, 0);
+                    if read.is_ok_and(|read| read == 1) && byte != *b"{" {
+                        return Err(Error::Unrecognised { path });
+                    }
                     let reason = "it ends within its first line".into();
                     return Err(Error::NotASession { path, reason });
                 }

@@ -99,7 +99,7 @@ fn damage_is_told_and_costs_only_what_it_hit() {
     assert!(warnings[3].contains("torn tail"), "{warnings:?}");
     // People are told on standard error.
     let ran = store.run(&["show", &id]);
-    let warned = ran.err.matches("warning: line ").count();
+    let warned = ran.err.matches(".jsonl: line ").count();
     assert_eq!((ran.code, warned), (0, 3), "{}", ran.err);
     assert!(ran.err.contains("(1): `sessionlog verify "), "{}", ran.err);
 }

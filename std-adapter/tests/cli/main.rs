@@ -16,6 +16,7 @@ mod format;
 mod hostile;
 /// Deep records, and ids that cannot be named: refusals.
 mod limits;
+mod live;
 /// `list` of directories and of other agents' places; `prune`.
 mod places;
 /// Modes of files and directories.

@@ -157,12 +157,12 @@ fn what_a_source_has_more_is_added() {
     let ran = store.run(&["import", "--json", &path]);
     assert_eq!(
         (ran.code, &lines(&ran.out)[0]["outcome"]),
-        (1, &json!("differs"))
+        (1, &json!("continued"))
     );
     assert_eq!(fs::read(store.path(id)).unwrap(), before);
     let anew = lines(&store.ok(&["import", "--anew", "--json", &path]));
     assert_eq!(anew[0]["outcome"], "new");
-    assert_ne!(anew[0]["id"], id);
+    assert_eq!(anew[0]["id"], format!("{id}-2"));
 }
 
 #[test]

@@ -125,7 +125,7 @@ pub(crate) enum SyncWish {
     after_help = "With --json: one object a line, one for each session: id, path, timestamp, modified, cwd, parent_session, bytes, name; format where another agent wrote it, and error where the header is of no use."
 )]
 pub(crate) struct List {
-    /// List what is in these directories, however deep, of every format that is known [default: the store]
+    /// List these files, and what is in these directories, however deep, of every format that is known [default: the store]
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dirs: Vec<PathBuf>,
     /// List the store and the usual places of Claude Code, Codex, pi, opi and claw-code: ~/.claude/projects ($CLAUDE_CONFIG_DIR),

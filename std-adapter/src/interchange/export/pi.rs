@@ -22,6 +22,14 @@ pub(super) fn write(to: &mut To<'_>) -> Result<(), Error> {
     let header = to.header()?;
     let header = Parts::of(&header);
     let verbatim = header.record.text("imported_from").as_deref() == Some("pi");
+    // Version 3 has another name for what hooks of version 2 said.
+    let older = verbatim && header.foreign.number("version") != Some(3);
+    let forked = header.record.text("parent_session").is_some();
+    let forked = header
+        .record
+        .text("timestamp")
+        .filter(|_| forked)
+        .and_then(|time| Timestamp::parse(&time));
     to.line(|json| {
         json.begin_object()?;
         put_text(json, "type", "session")?;
@@ -62,6 +70,7 @@ pub(super) fn write(to: &mut To<'_>) -> Result<(), Error> {
         };
         let parent = parent_of(to, node.parent)?;
         let compaction = log.compaction(node.index)?;
+        let moved = forked.and_then(|forked| moved(forked, &node, log.inherited(node.index)));
         to.line(|json| {
             json.begin_object()?;
             let mut left = match unknown {
@@ -73,6 +82,9 @@ pub(super) fn write(to: &mut To<'_>) -> Result<(), Error> {
                 left.take(own);
             }
             let message = left.take_object("message").unwrap_or_default();
+            if node.kind == Kind::Compaction {
+                left.take("firstKeptEntryIndex");
+            }
             let its_own = left.take_text("type");
             let kind = match (node.kind, &its_own) {
                 (_, Some(own)) => own,
@@ -82,19 +94,18 @@ pub(super) fn write(to: &mut To<'_>) -> Result<(), Error> {
             put_text(json, "type", kind)?;
             put_text(json, "id", id)?;
             put_text_or_null(json, "parentId", parent.as_deref())?;
-            match parts.record.get("timestamp") {
-                Some(time) => put_raw(json, "timestamp", time)?,
-                None => put_text(json, "timestamp", &Timestamp::default().to_string())?,
+            match (moved, parts.record.get("timestamp")) {
+                (Some(time), _) => put_text(json, "timestamp", &time.to_string())?,
+                (None, Some(time)) => put_raw(json, "timestamp", time)?,
+                (None, None) => put_text(json, "timestamp", &Timestamp::default().to_string())?,
             }
             if its_own.is_none() && node.kind == Kind::Message {
                 json.key("message")?;
-                put_message(json, &parts.payload, message, &node)?;
+                put_message(json, &parts.payload, message, &node, older)?;
             }
             if let Some(compaction) = &compaction {
                 put_text(json, "summary", &compaction.summary)?;
-                if left.get("firstKeptEntryId").is_none()
-                    && left.get("firstKeptEntryIndex").is_none()
-                {
+                if left.get("firstKeptEntryId").is_none() {
                     put_text(json, "firstKeptEntryId", &compaction.first_kept_entry_id)?;
                 }
                 put_number(json, "tokensBefore", compaction.tokens_before.unwrap_or(0))?;
@@ -128,6 +139,18 @@ pub(super) fn write(to: &mut To<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// pi tells what a session has inherited by its times: all that is older than the session. Where an entry's own time would
+/// tell otherwise, the nearest that does not.
+fn moved(forked: Timestamp, node: &NodeInfo<'_>, inherited: bool) -> Option<Timestamp> {
+    let before = node.timestamp.is_some_and(|time| time < forked);
+    let at = match (inherited, before) {
+        (true, false) => forked.unix_ms().saturating_sub(1),
+        (false, true) => forked.unix_ms(),
+        _ => return None,
+    };
+    Some(Timestamp::from_unix_ms(at))
+}
+
 /// The nearest node, from this one upwards, that is written.
 fn parent_of(to: &To<'_>, mut index: Option<u32>) -> Result<Option<String>, Error> {
     while let Some(node) = index.and_then(|index| to.log.node(index)) {
@@ -145,6 +168,7 @@ fn put_message(
     payload: &Members<'_>,
     mut left: Members<'_>,
     node: &NodeInfo<'_>,
+    older: bool,
 ) -> Put {
     let role = payload.text("role").unwrap_or_default();
     json.begin_object()?;
@@ -152,6 +176,9 @@ fn put_message(
     let known = matches!(&*role, "user" | "assistant" | "tool_result");
     if !known && left.get("role").is_some() {
         // A role of pi's own: all of it is here.
+        if older && left.take_word("role", "hookMessage") {
+            put_text(json, "role", "custom")?;
+        }
         left.write(json)?;
     } else {
         match &*role {
@@ -163,7 +190,9 @@ fn put_message(
                 }
                 put_text(json, "provider", &text("provider"))?;
                 put_text(json, "model", &text("model"))?;
-                put_usage(json, node, &mut left)?;
+                let told = payload.object("usage");
+                let told = told.and_then(|usage| usage.get("cost_usd"));
+                put_usage(json, node, told, &mut left)?;
                 if left.get("stopReason").is_none() {
                     let reason = match &*text("stop_reason") {
                         "tool_use" => "toolUse",
@@ -215,7 +244,13 @@ fn api_of(api: &str) -> &'static str {
     }
 }
 
-fn put_usage(json: &mut Json, node: &NodeInfo<'_>, left: &mut Members<'_>) -> Put {
+/// `told` is what the answer tells that it cost.
+fn put_usage(
+    json: &mut Json,
+    node: &NodeInfo<'_>,
+    told: Option<&RawValue>,
+    left: &mut Members<'_>,
+) -> Put {
     // Usage that could not be counted is here as it was.
     let Some(usage) = node.usage else {
         return Ok(());
@@ -233,8 +268,16 @@ fn put_usage(json: &mut Json, node: &NodeInfo<'_>, left: &mut Members<'_>) -> Pu
     if rest.get("cost").is_none() {
         json.key("cost")?;
         json.begin_object()?;
-        for name in ["input", "output", "cacheRead", "cacheWrite", "total"] {
-            put_number(json, name, 0)?;
+        // pi reads these members without looking whether they are there; null adds nothing, and says nothing either.
+        for name in ["input", "output", "cacheRead", "cacheWrite"] {
+            json.key(name)?;
+            json.null()?;
+        }
+        json.key("total")?;
+        match (node.cost, told) {
+            (Some(_), Some(told)) if !told.get().starts_with('"') => put(json, told)?,
+            (Some(cost), _) => json.raw(cost.to_string().as_bytes())?,
+            (None, _) => json.null()?,
         }
         json.end_object()?;
     }

@@ -17,6 +17,8 @@ struct Line {
     format: Option<&'static str>,
     id: Option<String>,
     path: Option<String>,
+    /// It was put away before.
+    archived: bool,
     outcome: &'static str,
     entries: u64,
     added: u64,
@@ -98,6 +100,7 @@ fn told(
         Outcome::New => ("new", "imported as"),
         Outcome::Grown => ("grown", "added to"),
         Outcome::Unchanged => ("unchanged", "all of it is in"),
+        Outcome::Continued => ("continued", "not imported: it has grown, and so has"),
         _ => ("differs", "not imported: it says something else than"),
     };
     *match imported.outcome {
@@ -112,6 +115,7 @@ fn told(
             format: imported.format.map(|format| format.name()),
             id: Some(imported.id.clone()),
             path: Some(super::path_text(&imported.path)),
+            archived: imported.archived,
             outcome,
             entries: imported.counts.entries(),
             added: imported.added,
@@ -127,20 +131,29 @@ fn told(
     };
     let what = match imported.outcome {
         Outcome::New => format!(": {}", entries(&imported.counts)),
+        Outcome::Grown if imported.added == 0 => ": what its end says by now".to_owned(),
         Outcome::Grown => format!(": {}", count(imported.added, "entry", "entries")),
+        Outcome::Unchanged if imported.archived => ", which was put away".to_owned(),
         Outcome::Unchanged => String::new(),
-        _ => "; --anew imports it under a new id".to_owned(),
+        Outcome::Continued => {
+            ", which was gone on with here; --anew imports it under another id".to_owned()
+        }
+        _ => "; --anew imports it under another id".to_owned(),
     };
     out.line(format_args!(
         "{}{format}: {words} {}{what}",
         sanitize::field(&source),
         sanitize::field(&imported.id)
     ))?;
-    if imported.corrupt > 0 || imported.torn {
-        let lines = imported.corrupt + u64::from(imported.torn);
-        let damaged = count(lines, "line is", "lines are");
+    if imported.corrupt > 0 {
+        let damaged = count(imported.corrupt, "line is", "lines are");
         out.warn(format_args!(
             "{source}: {damaged} damaged, and kept as they are in unknown entries"
+        ));
+    }
+    if imported.torn {
+        out.warn(format_args!(
+            "{source}: its last line is unfinished; if it is still being written, import it again when there is more"
         ));
     }
     Ok(())
@@ -159,6 +172,7 @@ fn not_done(
             format: None,
             id: None,
             path: None,
+            archived: false,
             outcome,
             entries: 0,
             added: 0,

@@ -82,7 +82,10 @@ pub(crate) fn run(args: &List, global: &Global, out: &mut Output) -> Result<(), 
 fn elsewhere(args: &List, global: &Global) -> Result<Vec<SessionInfo>, Failure> {
     let mut sessions = Vec::new();
     for dir in &args.dirs {
-        sessions.extend(sessions_in(dir)?);
+        match dir.is_dir() {
+            true => sessions.extend(sessions_in(dir)?),
+            false => sessions.push(SessionInfo::read(dir)?),
+        }
     }
     if args.all {
         sessions.extend(super::store(global)?.list()?);

@@ -29,12 +29,14 @@ use crate::render::Times;
 use jiff::tz::TimeZone;
 use sessionlog::interchange::{session_files, usual_places};
 use sessionlog::store::{self, DIR_VARIABLE, LATEST};
-use sessionlog::{Error, SessionLog, SessionStore, SystemClock, reader::Problem, redact};
+use sessionlog::{
+    Error, SessionInfo, SessionLog, SessionStore, SystemClock, reader::Problem, redact,
+};
 use sessionlog_core::Clock as _;
 use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 /// Remarks on one session's damage at most; `verify` tells all of it.
@@ -102,31 +104,49 @@ fn find(spec: &OsStr, global: &Global) -> Result<PathBuf, Failure> {
     }
     match existing_store(global) {
         Ok(store) => match store.resolve(text) {
-            Err(Error::NotFound { what }) => Ok(elsewhere(text)?.ok_or(Error::NotFound { what })?),
+            Err(Error::NotFound { what }) => {
+                Ok(elsewhere(text, Some(&store))?.ok_or(Error::NotFound { what })?)
+            }
             found => Ok(found?),
         },
         // A path that leads nowhere is what is wrong, not the store.
         Err(_) if text.contains(['/', MAIN_SEPARATOR]) || text.ends_with(".jsonl") => {
             Err(Error::NotFound { what: text.into() }.into())
         }
-        Err(failure) => Err(failure),
+        Err(failure) => elsewhere(text, None)?.ok_or(failure),
     }
 }
 
-/// A session in the usual places of other agents: by its file's name, the beginning of it, or the id that it ends with.
-fn elsewhere(spec: &str) -> Result<Option<PathBuf>, Error> {
+/// A session in the usual places of other agents: by its file's name, the beginning of it, or the id that it ends with. Or,
+/// in the store too, by the id in its header, or the beginning of it.
+fn elsewhere(spec: &str, store: Option<&SessionStore>) -> Result<Option<PathBuf>, Error> {
     if store::check_id(spec).is_err() || spec == LATEST {
         return Ok(None);
     }
     let cwd = env::current_dir().unwrap_or_default();
     let dirs = usual_places(&cwd).into_iter().filter(|dir| dir.is_dir());
     let files = dirs.filter_map(|dir| session_files(&dir).ok()).flatten();
-    let named = |path: &PathBuf| {
+    let files: Vec<PathBuf> = files.collect();
+    let named = |path: &&PathBuf| {
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
         let stem = name.split(".json").next().unwrap_or(name);
         stem.starts_with(spec) || stem.ends_with(spec)
     };
-    let mut found: Vec<PathBuf> = files.filter(named).collect();
+    let mut found: Vec<PathBuf> = files.iter().filter(named).cloned().collect();
+    if found.is_empty() {
+        let own = store.map(SessionStore::list).transpose()?;
+        let heads = files.iter().filter_map(|file| SessionInfo::read(file).ok());
+        let ids = own.into_iter().flatten().chain(heads).filter_map(|info| {
+            let id = info.header.ok()?.id;
+            id.starts_with(spec).then_some((id, info.path))
+        });
+        let mut ids: Vec<(String, PathBuf)> = ids.collect();
+        // All of an id goes before the beginning of a longer one.
+        if ids.iter().any(|(id, _)| id == spec) {
+            ids.retain(|(id, _)| id == spec);
+        }
+        found = ids.into_iter().map(|(_, path)| path).collect();
+    }
     match found.len() {
         0 | 1 => Ok(found.pop()),
         total => Err(Error::Ambiguous {
@@ -148,7 +168,7 @@ fn read(
     let found = log.problem_count() + log.warning_count();
     let mut told = 0;
     for problem in damage(&log).into_iter().take(MAX_REMARKS) {
-        out.warn(format_args!("{problem}"));
+        out.warn(format_args!("{}: {problem}", log.path().display()));
         told += 1;
     }
     if found > told {
@@ -205,7 +225,11 @@ fn to_new_file<T>(
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut writer = BufWriter::new(options.open(path).map_err(cannot("create"))?);
+    let created = options.open(path).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => Error::FileExists { path: path.into() },
+        _ => cannot("create")(source),
+    })?;
+    let mut writer = BufWriter::new(created);
     let done = export(&mut writer).map_err(|error| match error {
         Error::Io {
             op: "export",

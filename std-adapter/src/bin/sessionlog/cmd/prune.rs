@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Prune, global: &Global, out: &mut Output) -> Result<(),
             (Some(store), None) => store.dir().join(ARCHIVE).display().to_string(),
             (None, None) => format!("'{ARCHIVE}' beside it"),
         };
-        let of = if args.compacted { "of " } else { "" };
+        let of = if args.compacted { "of " } else { "in " };
         match (sum.done, args.apply) {
             (0, _) if !sum.failed => out.note(format_args!("Nothing is to be put away.")),
             (_, true) => out.note(format_args!("{size} {of}{things}, moved to {dir}")),

@@ -118,7 +118,9 @@ fn directory(dir: &Path, tell_skipped: bool, out: &mut Output) -> Result<bool, F
         // Other programs keep lines of JSON too; what stands in the directory itself is meant to be a session.
         let named = path.extension().is_some_and(|end| end == EXTENSION);
         let meant = named && path.parent() == Some(dir);
-        if meant || recognise(&path).is_ok_and(|format| format.is_some()) {
+        let format = recognise(&path);
+        let unreadable = matches!(format, Err(Error::Io { .. }));
+        if meant || unreadable || format.is_ok_and(|format| format.is_some()) {
             checked += 1;
             wrong += u64::from(!one(path.clone().as_os_str(), Ok(path), out)?);
             continue;
