@@ -111,7 +111,7 @@ impl Pass<'_> {
                 if inner == "token_count"
                     && let Some(usage) = self.index.added.get(&number)
                 {
-                    // It counts answers that are not in the file.
+                    // It counts what no answer stands before it for: a search, a second request.
                     return self.orphan(number, time, usage, line, out);
                 }
                 self.unknown(number, kind, time, text, out)
@@ -198,7 +198,7 @@ impl Pass<'_> {
         self.tip = Some(id);
     }
 
-    /// Usage of answers that are not in the file.
+    /// Usage of what is no answer here, or not in the file.
     fn orphan(
         &mut self,
         number: u64,

@@ -337,6 +337,35 @@ def codex_samples():
     with open(os.path.join(HERE, "codex/packed.expect.json"), "w") as file:
         json.dump(expect, file, indent=1, ensure_ascii=False)
         file.write("\n")
+    # Requests that no answer of their own stands before: one that only searched, one of another turn and model, a second
+    # one behind an answer. Each is an entry of its own, with its own model; none is added to an answer before it.
+    requests = [
+        codex("session_meta", 0, id=CODEX_ID, timestamp="2026-05-06T07:08:00.000Z", cwd="/data/orchard", model_provider="openai"),
+        codex("turn_context", 1, cwd="/data/orchard", model="gpt-5"),
+        codex_message(2, "user", "Which apple is this?"),
+        codex_message(3, "assistant", "I look it up."),
+        tokens(3, 1000, 0, 10, 0),
+        codex("response_item", 4, type="web_search_call", status="completed"),
+        tokens(4, 3000, 1000, 30, 0, last=(2000, 1000, 20, 0)),
+        codex_message(5, "assistant", "A pippin."),
+        tokens(5, 6000, 3000, 60, 0, last=(3000, 2000, 30, 0)),
+        # Stopped before its total came; what is counted next is of the next turn too.
+        codex_message(6, "assistant", "Or"),
+        codex("turn_context", 7, cwd="/data/orchard", model="gpt-5-mini"),
+        codex_message(7, "user", "Sure?"),
+        codex("response_item", 8, type="web_search_call", status="completed"),
+        tokens(8, 10000, 3000, 100, 5, last=(4000, 0, 40, 5)),
+    ]
+    sample("codex/requests.jsonl", requests, {
+        "format": "codex", "session": session, "tip": "msg-14",
+        "context": [["user", "msg-3", "Which apple is this?"], ["assistant", "msg-4", "I look it up."], ["assistant", "msg-7", ""],
+                    ["assistant", "msg-8", "A pippin."], ["assistant", "msg-10", "Or"], ["user", "msg-12", "Sure?"], ["assistant", "msg-14", ""]],
+        "branch": sums(7000, 100, 3000, turns=2, reasoning=5), "file": sums(7000, 100, 3000, turns=2, reasoning=5),
+        "models": {"gpt-5": [3000, 60, 3000], "gpt-5-mini": [4000, 40, 0]},
+        "branches": [["msg-14", True]],
+        # A session_meta, two turn_contexts, two searches, the two totals that an answer bears.
+        "unknown": 7, "status": "clean",
+    })
     # A fork: the history of its parent is written once more, all at once, and was paid for there.
     fork = [
         codex("session_meta", 30, id="0199a1b2-0000-7000-8000-0000000000f0", timestamp="2026-05-06T07:08:30.000Z", cwd="/data/orchard", model_provider="openai", forked_from_id=CODEX_ID),

@@ -41,11 +41,10 @@ pub(in crate::interchange) struct Meta {
 #[derive(Default)]
 pub(in crate::interchange) struct Counting {
     total: Usage,
-    /// The last answer, and the last one that no total has followed yet.
-    last: Option<u64>,
+    /// The last answer of this turn that no total has followed yet.
     open: Option<u64>,
+    /// Those of earlier turns.
     left_open: Vec<u64>,
-    told: bool,
     metas: u32,
     copied_at: Option<i64>,
     last_message: Option<u64>,
@@ -85,6 +84,8 @@ impl Counting {
             } else if is_message(inner, role.is_some(), has_call) {
                 self.message(number, role.as_deref() == Some("user"));
             }
+        } else if kind == "turn_context" {
+            self.turn();
         } else if kind == "event_msg" && inner == "token_count" {
             self.tokens(number, payload, index);
         }
@@ -110,15 +111,20 @@ impl Counting {
 
     /// The model has said something.
     pub(in crate::interchange) fn answer(&mut self, number: u64) {
-        (self.last, self.open) = (Some(number), Some(number));
+        self.open = Some(number);
         self.last_message = Some(number);
+    }
+
+    /// What is counted from here on is not about what was said before.
+    pub(in crate::interchange) fn turn(&mut self) {
+        self.left_open.extend(self.open.take());
     }
 
     /// It was told something.
     pub(in crate::interchange) fn message(&mut self, number: u64, by_user: bool) {
         self.last_message = Some(number);
         if by_user {
-            self.left_open.extend(self.open);
+            self.turn();
         }
     }
 
@@ -150,7 +156,6 @@ impl Counting {
         let Some(total) = info.object("total_token_usage").map(|u| usage_of(&u)) else {
             return;
         };
-        self.told = true;
         let added = match less(&total, &self.total) {
             // It begins anew.
             true => {
@@ -163,21 +168,19 @@ impl Counting {
         if added.total_tokens() == 0 {
             return;
         }
-        // Of answers that are not in the file, the event itself tells.
-        let whose = self.last.unwrap_or(number);
-        let sum = index.added.entry(whose).or_default();
-        *sum = sum.saturating_add(&added);
-        self.open = None;
+        // Of what is not in the file, or no answer that can be read, the event itself tells.
+        let whose = self.open.take().unwrap_or(number);
+        if whose == number {
+            self.last_message = Some(number);
+        }
+        index.added.insert(whose, added);
+        self.left_open.clear();
     }
 
-    /// At the end: without any total nothing is known; otherwise only what came after the last one is not.
+    /// At the end: what came after the last total is not known.
     pub(in crate::interchange) fn finish(&mut self, index: &mut Index) {
-        self.left_open.extend(self.open);
-        self.left_open.dedup();
-        match self.told {
-            true => index.unknown.extend(self.open),
-            false => index.unknown.extend(self.left_open.drain(..)),
-        }
+        self.turn();
+        index.unknown.extend(self.left_open.drain(..));
     }
 }
 

@@ -124,6 +124,7 @@ impl Pass {
                 if kind == b"session_meta" {
                     self.counting.meta(&members, &payload, &mut self.index);
                 } else {
+                    self.counting.turn();
                     let model = payload.text("model");
                     self.model = model.map(|model| self.quick.model(Some(&model)));
                 }
