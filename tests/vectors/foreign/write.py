@@ -127,6 +127,23 @@ def claude_samples():
         "branch": sums(5, 3, turns=2, long=0, unreported=1), "file": sums(5, 3, turns=2, long=0, unreported=1),
         "branches": [["a3", True]], "unknown": 0, "status": "clean",
     })
+    # Lines that share an answer: the last one that tells what it used counts, and what it cost is told by any of them.
+    late = [
+        claude("user", "u1", None, 1, said("Pick them.")),
+        claude("assistant", "a1", "u1", 2, answered("msg_1", text("I"), {"input_tokens": "?"})),
+        claude("assistant", "a2", "a1", 3, answered("msg_1", text("pick"), spent(10, 1)), costUSD=0.5),
+        claude("assistant", "a3", "a2", 4, answered("msg_1", text("them"), spent(10, 7))),
+        claude("assistant", "a4", "a3", 5, answered("msg_1", text("all."), None)),
+        # A type's name in escapes; tiers that are more than what they are said to be parts of.
+        claude("assistant", "a5", "a4", 6, answered("msg_2", text("Done."), dict(spent(1, 1, 0, 100, 200), cache_creation_input_tokens=0))).replace('"assistant"', '"\\u0061ssistant"', 1),
+    ]
+    sample("claude/late.jsonl", late, {
+        "format": "claude", "tip": "a5",
+        "session": {"id": SESSION, "cwd": "/data/orchard", "timestamp": "2026-03-04T05:06:01.789Z", "parent_session": None},
+        "context": [["user", "u1", "Pick them."], ["assistant", "a1", "I"], ["assistant", "a2", "pick"], ["assistant", "a3", "them"], ["assistant", "a4", "all."], ["assistant", "a5", "Done."]],
+        "branch": sums(11, 8, 0, 300, turns=1, long=200), "file": sums(11, 8, 0, 300, turns=1, long=200),
+        "branches": [["a5", True]], "unknown": 0, "status": "clean",
+    })
     # Half a line, a line that is no JSON, a lone surrogate, a line of another kind, and no end.
     damaged = [
         claude("user", "u1", None, 1, said("One")),
@@ -500,7 +517,8 @@ def opi_samples():
         "format": "opi", "tip": "cmp-10",
         "session": {"id": "0197aaaa-0000-7000-8000-0000000000a2", "cwd": "/data/orchard", "timestamp": "2026-07-08T09:10:00.000Z", "parent_session": None},
         "context": [["summary", "cmp-10", "One question answered."], ["user", "msg-9", "Third?"]],
-        "branch": sums(10, 4, 0, 8, turns=2, long=8, reasoning=2), "file": sums(10, 4, 0, 8, turns=3, long=8, reasoning=2, unreported=1),
+        # The summary took 9: spent, and in no context.
+        "branch": sums(10, 4, 0, 8, turns=2, long=8, reasoning=2), "file": sums(10 + 9, 4, 0, 8, turns=3, long=8, reasoning=2, unreported=1),
         "branches": [["msg-6", False], ["cmp-10", True]], "unknown": 3, "status": "clean",
     })
 

@@ -12,7 +12,7 @@ use crate::{
 use sessionlog_core::Usage;
 use std::collections::{HashMap, HashSet};
 
-/// What a copied history is written within, in milliseconds: nobody answers so fast.
+/// What a copied history is written within, in milliseconds, unless its lines are older than the file: nobody answers so fast.
 const COPIED_WITHIN: i64 = 1_000;
 
 /// What the first pass found.
@@ -31,10 +31,10 @@ pub(in crate::interchange) struct Index {
 #[derive(Default)]
 pub(in crate::interchange) struct Meta {
     pub(in crate::interchange) id: Option<String>,
-    pub(super) timestamp: Option<String>,
+    pub(in crate::interchange) timestamp: Option<String>,
     pub(in crate::interchange) cwd: Option<String>,
     pub(in crate::interchange) provider: Option<String>,
-    pub(super) forked_from: Option<String>,
+    pub(in crate::interchange) forked_from: Option<String>,
 }
 
 /// The first pass, told of line after line.
@@ -46,7 +46,10 @@ pub(in crate::interchange) struct Counting {
     /// Those of earlier turns.
     left_open: Vec<u64>,
     metas: u32,
+    /// Of a fork: what it begins with was written by then, if it is copied.
     copied_at: Option<i64>,
+    /// Of a fork: it has told a total of its own.
+    own_total: bool,
     last_message: Option<u64>,
 }
 
@@ -99,13 +102,21 @@ impl Counting {
         index: &mut Index,
     ) {
         self.metas += 1;
+        let own = &mut index.meta;
         match self.metas {
-            1 => index.meta = Meta::of(line, payload),
-            2 if index.meta.forked_from.is_some() => {
-                let time = line.text("timestamp");
-                self.copied_at = time.map(|time| unix_ms(Some(&time)));
+            1 => *own = Meta::of(line, payload),
+            // Before forks named what they were forked from, its own line was all that told it.
+            2 if own.forked_from.is_none() => {
+                let other = payload.text("id").filter(|id| is_id(id));
+                let other = other.filter(|id| own.id.as_deref().is_some_and(|own| own != id));
+                own.forked_from = other.map(|id| id.into_owned());
             }
-            _ => {}
+            2 => {}
+            _ => return,
+        }
+        if own.forked_from.is_some() {
+            let time = line.text("timestamp").map(|time| unix_ms(Some(&time)));
+            self.copied_at = self.copied_at.max(time);
         }
     }
 
@@ -156,15 +167,16 @@ impl Counting {
         let Some(total) = info.object("total_token_usage").map(|u| usage_of(&u)) else {
             return;
         };
-        let added = match less(&total, &self.total) {
+        let last = info.object("last_token_usage").map(|u| usage_of(&u));
+        let added = match (less(&total, &self.total), last) {
             // It begins anew.
-            true => {
-                let last = info.object("last_token_usage");
-                last.map_or(total, |last| usage_of(&last))
-            }
-            false => minus(&total, &self.total),
+            (true, last) => last.unwrap_or(total),
+            // What a fork's first total counts besides the last request was spent before it.
+            (false, Some(last)) if self.is_inherited(&total, &last, index) => last,
+            (false, _) => minus(&total, &self.total),
         };
         self.total = total;
+        self.own_total |= self.copied_at.is_none();
         if added.total_tokens() == 0 {
             return;
         }
@@ -175,6 +187,13 @@ impl Counting {
         }
         index.added.insert(whose, added);
         self.left_open.clear();
+    }
+
+    fn is_inherited(&self, total: &Usage, last: &Usage, index: &Index) -> bool {
+        index.meta.forked_from.is_some()
+            && !self.own_total
+            && !less(total, last)
+            && less(&self.total, &minus(total, last))
     }
 
     /// At the end: what came after the last total is not known.
