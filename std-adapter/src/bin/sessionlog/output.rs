@@ -89,13 +89,9 @@ impl Output {
         self.json_part(&text)
     }
 
-    /// A piece of JSON text, without a line end. On a terminal nothing in it is obeyed; it must not be cut within an escape.
+    /// A piece of JSON text, without a line end. Nothing in it is obeyed wherever it is shown; it must not be cut within an escape.
     pub(crate) fn json_part(&mut self, text: &str) -> Result<(), Failure> {
-        let shown = if self.terminal {
-            sanitize::json(text)
-        } else {
-            text.into()
-        };
+        let shown = sanitize::json(text);
         self.render(|out, _| out.write_all(shown.as_bytes()))
     }
 
