@@ -311,9 +311,9 @@ mod tests {
     }
 
     #[test]
-    fn json_is_verbatim_but_on_a_terminal() {
+    fn json_has_nothing_in_it_that_is_obeyed() {
         for (terminal, expected) in [
-            (false, "\"\u{9b}\u{202e}\"\n"),
+            (false, "\"\\u009b\\u202e\"\n"),
             (true, "\"\\u009b\\u202e\"\n"),
         ] {
             let data = Shared::default();
