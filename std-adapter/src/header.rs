@@ -55,6 +55,9 @@ pub struct HeaderInfo {
     /// The file that holds what came first in the session, which was put away ([`SessionLog::history`](crate::SessionLog::history)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<String>,
+    /// The agent whose session it was before it was imported, such as `claude`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imported_from: Option<String>,
     /// The program that wrote it, such as `sessionlog/1`.
     pub writer: Option<String>,
 }
@@ -124,6 +127,7 @@ impl<'de> Deserialize<'de> for Members {
                         "repaired" => header.repaired = text(&mut map)?,
                         "reclaimed" => header.reclaimed = value(&mut map)?.unwrap_or_default(),
                         "history" => header.history = text(&mut map)?,
+                        "imported_from" => header.imported_from = text(&mut map)?,
                         "writer" => header.writer = text(&mut map)?,
                         _ => {
                             map.next_value::<IgnoredAny>()?;

@@ -60,6 +60,7 @@ fn members_may_be_missing_of_any_type_and_repeated() {
         repaired: Some("r".into()),
         reclaimed: false,
         history: None,
+        imported_from: None,
         writer: Some("sessionlog/1".into()),
     };
     assert_eq!(header, expected);

@@ -21,13 +21,14 @@ mod packed;
 mod parts;
 mod pi;
 mod places;
+pub(crate) mod prints;
 mod quick;
 
 pub use export::{Exported, Target, export};
 pub use import::{Imported, Importer, Outcome};
 pub(crate) use out::Findings;
 pub use places::{session_files, sessions_in, usual_places};
-pub(crate) use quick::{Id, Quick, quick};
+pub(crate) use quick::{Id, Inherited, Quick, quick};
 
 use crate::{
     Error,
@@ -171,6 +172,16 @@ pub(crate) fn input(path: &Path) -> Result<Input, Error> {
 /// The members of a JSON object, in order.
 pub(crate) fn members(text: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
     Members::parse(text).map(Members::into_pairs)
+}
+
+/// Whether a session that was made of claw-code's one object has its id of the file's name: there was none in it.
+pub(crate) fn is_nameless(header: &[u8]) -> bool {
+    let header = std::str::from_utf8(header).ok();
+    let foreign = header
+        .and_then(Members::parse)
+        .and_then(|header| header.object("foreign"));
+    let legacy = foreign.and_then(|foreign| foreign.object("legacy"));
+    legacy.is_some_and(|legacy| legacy.get("id").is_some_and(|id| id.get() == "false"))
 }
 
 /// A file that is to be read, unpacked, and its foreign format if it is of one.

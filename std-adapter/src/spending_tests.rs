@@ -346,3 +346,6 @@ fn what_a_fork_of_claw_code_has_copied_counts_once() {
     // Of the parent 3 turns, and three answers of 10 + 10 + 20; of the fork one and 5; of its fork none and 10; of the other one and 10.
     in_any_order(&paths, (5, [65, 6, 12, 0], 0));
 }
+
+#[path = "spending/copies_tests.rs"]
+mod copies;

@@ -59,6 +59,14 @@ impl ToldCost {
         }
     }
 
+    /// An answer that told nothing has used more, and may tell it now.
+    fn correct(&mut self, before: Option<&Usage>, usage: &Usage, cost: Option<PicoUsd>) {
+        if before.is_none_or(|usage| usage.total_tokens() > 0) {
+            self.untold = self.untold.saturating_sub(1);
+        }
+        self.add(Some(usage), cost);
+    }
+
     /// The sum, if every answer tells what it cost; `None` also where there is none.
     #[must_use]
     pub fn complete(&self) -> Option<PicoUsd> {
@@ -122,13 +130,25 @@ impl UsageSection {
         self.models.iter().any(ModelUsage::is_lower_bound)
     }
 
-    fn add(log: &SessionLog, indices: impl Iterator<Item = u32>, sum: &mut Summing<'_>) {
+    /// With `summaries`, what compactions say that their summaries took counts too: it was spent, and is in no context.
+    fn add(
+        log: &SessionLog,
+        indices: impl Iterator<Item = u32>,
+        summaries: bool,
+        sum: &mut Summing<'_>,
+    ) {
         for node in indices.filter_map(|index| log.node(index)) {
             match (node.kind, node.role) {
                 (Kind::Message, Role::User) => sum.turn(),
                 (Kind::Message, Role::Assistant) => {
                     let named = (node.provider, node.model);
                     sum.answer(named, node.usage.as_ref(), node.cost);
+                }
+                (Kind::Compaction, _) if summaries => {
+                    if let Some(told) = log.summary_usage(node.index) {
+                        let named = (told.provider.as_deref(), told.model.as_deref());
+                        sum.answer(named, told.usage.as_ref(), told.cost);
+                    }
                 }
                 _ => {}
             }
@@ -212,6 +232,32 @@ impl<'p> Summing<'p> {
         self.rows[at].add(usage, &mut models[at]);
     }
 
+    /// An answer that was counted with `before` has used more, as a copy of it says; `cost` is what that tells, if nothing was
+    /// `told`.
+    pub(crate) fn correct(
+        &mut self,
+        (provider, model): (Option<&str>, Option<&str>),
+        before: Option<&Usage>,
+        usage: &Usage,
+        cost: Option<PicoUsd>,
+        told: bool,
+    ) {
+        let models = &mut self.section.models;
+        let same =
+            |row: &ModelUsage| row.model.as_deref() == model && row.provider.as_deref() == provider;
+        let Some(at) = models.iter().rposition(same) else {
+            return;
+        };
+        if !told {
+            self.section.told.correct(before, usage, cost);
+            models[at].told.correct(before, usage, cost);
+        }
+        take(&mut self.section.totals, before);
+        self.section.totals.add_reported(usage);
+        self.rows[at].take(before, &mut models[at]);
+        self.rows[at].add(Some(usage), &mut models[at]);
+    }
+
     pub(crate) fn finish(self) -> UsageSection {
         let mut section = self.section;
         let known = section.models.iter().map(|model| &model.known);
@@ -222,6 +268,14 @@ impl<'p> Summing<'p> {
     }
 }
 
+/// Takes an answer out of a sum.
+fn take(totals: &mut UsageTotals, usage: Option<&Usage>) {
+    match usage {
+        Some(usage) => totals.usage = totals.usage.saturating_sub(usage),
+        None => totals.unreported = totals.unreported.saturating_sub(1),
+    }
+}
+
 /// What a model costs, if that is known.
 #[derive(Clone, Debug)]
 struct Row<'p>(Option<PriceMatch<'p>>);
@@ -229,6 +283,23 @@ struct Row<'p>(Option<PriceMatch<'p>>);
 impl<'p> Row<'p> {
     fn new(provider: Option<&str>, model: Option<&str>, prices: &'p PriceTable) -> Self {
         Row(model.and_then(|model| prices.lookup(provider, model)))
+    }
+
+    fn take(&self, usage: Option<&Usage>, row: &mut ModelUsage) {
+        row.messages -= 1;
+        take(&mut row.totals, usage);
+        let cost = usage.zip(self.0.as_ref());
+        if let Some((Some(cost), _)) = cost.map(|(usage, price)| price.cost(usage)) {
+            let known = &mut row.known;
+            for (sum, part) in [
+                (&mut known.input, cost.input),
+                (&mut known.output, cost.output),
+                (&mut known.cache_read, cost.cache_read),
+                (&mut known.cache_write, cost.cache_write),
+            ] {
+                *sum = PicoUsd(sum.0.saturating_sub(part.0));
+            }
+        }
     }
 
     fn add(&self, usage: Option<&Usage>, row: &mut ModelUsage) {
@@ -271,9 +342,9 @@ impl UsageReport {
             branches.push(tip.map(|tip| part.branch(tip)).unwrap_or_default());
         }
         for (part, indices) in all.into_iter().zip(branches).rev() {
-            UsageSection::add(part, indices.into_iter(), &mut branch);
+            UsageSection::add(part, indices.into_iter(), false, &mut branch);
             let own = (0..part.node_count()).filter(|index| !part.inherited(*index));
-            UsageSection::add(part, own, &mut file);
+            UsageSection::add(part, own, true, &mut file);
         }
         Self {
             branch: branch.finish(),

@@ -83,6 +83,15 @@ pub(super) fn session_id<'a>(session: Option<&'a str>, stem: &'a str, only_side:
     }
 }
 
+/// Where an answer counts that several lines tell of.
+#[derive(Clone, Copy)]
+enum Counts<'a> {
+    /// At this line; with what one of them says that it cost.
+    Here(Option<&'a RawValue>),
+    /// At another one, whose usage may be known.
+    Elsewhere { known: bool },
+}
+
 /// The second pass.
 struct Pass {
     only_side: bool,
@@ -147,9 +156,12 @@ impl Pass {
         } else if kind == "user" {
             self.user(link, members, message, out)?;
         } else {
-            let counts = index.items[at]
-                .answer
-                .is_none_or(|id| index.answers[&id] == at);
+            let answer = index.items[at].answer;
+            let cost = answer.and_then(|id| index.costs.get(&id));
+            let counts = match answer.map(|id| index.answers[&id]) {
+                Some((counting, known)) if counting != at => Counts::Elsewhere { known },
+                _ => Counts::Here(cost.map(|cost| &**cost)),
+            };
             self.assistant(link, members, message, counts, out)?;
         }
         let item = &index.items[at];
@@ -247,7 +259,7 @@ impl Pass {
         link: Link<'_>,
         line: Members<'_>,
         mut message: Members<'_>,
-        counts: bool,
+        counts: Counts<'_>,
         out: &mut Out<'_>,
     ) -> Result<(), Error> {
         message.take_word("type", "message");
@@ -278,14 +290,13 @@ impl Pass {
         if lossless {
             message.take("stop_reason");
         }
-        let cost = amount(&line, "costUSD").filter(|_| counts);
-        // Counted at the last line of this answer; here it stays as it was told.
-        let (usage, message) = match counts {
-            true => take_usage(message),
-            false => (
-                message.get("usage").map(|_| Usage::default()),
-                Rest::of(message),
-            ),
+        // Counted at another line of this answer, it stays here as it was told.
+        let (cost, (usage, message)) = match counts {
+            Counts::Here(cost) => (cost.or(amount(&line, "costUSD")), take_usage(message)),
+            Counts::Elsewhere { known } => {
+                let tells = known || message.get("usage").is_some();
+                (None, (tells.then(Usage::default), Rest::of(message)))
+            }
         };
         let error = failed.then(|| {
             blocks

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{Error, reader::name_of};
 pub(super) use count::{Counting, Index};
-pub(super) use parts::{is_answer, is_injected, is_message};
+pub(super) use parts::{is_answer, is_injected, is_message, thought};
 use parts::{put_part, text_of};
 use sessionlog_core::Usage;
 use std::collections::HashMap;
@@ -111,7 +111,7 @@ impl Pass<'_> {
                 if inner == "token_count"
                     && let Some(usage) = self.index.added.get(&number)
                 {
-                    // It counts answers that are not in the file.
+                    // It counts what no answer stands before it for: a search, a second request.
                     return self.orphan(number, time, usage, line, out);
                 }
                 self.unknown(number, kind, time, text, out)
@@ -198,7 +198,7 @@ impl Pass<'_> {
         self.tip = Some(id);
     }
 
-    /// Usage of answers that are not in the file.
+    /// Usage of what is no answer here, or not in the file.
     fn orphan(
         &mut self,
         number: u64,
@@ -271,11 +271,7 @@ impl Pass<'_> {
             }
             "reasoning" => {
                 payload.take("type");
-                let summary = payload.get("summary").map(text_of).unwrap_or_default();
-                let thought = match payload.get("content") {
-                    Some(content) if summary.is_empty() => text_of(content),
-                    _ => summary,
-                };
+                let thought = thought(&payload);
                 let rest = Rest::of(line).with("payload", Rest::of(payload));
                 self.said(number, time, &rest, usage, false, out, |json| {
                     json.key("content")?;

@@ -17,13 +17,15 @@ use sessionlog_core::{PicoUsd, Timestamp, Usage};
 /// Bytes that are read at once.
 const CHUNK: usize = 256 * 1024;
 
-/// What a file says of itself, and its messages, in file order; what it has inherited is left out.
+/// What a file says of itself, and its messages, in file order.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Quick {
     /// The session's id.
     pub(crate) id: String,
     /// The directory that it was begun in.
     pub(crate) cwd: String,
+    /// The session that it was forked from.
+    pub(crate) parent: Option<String>,
     /// The one provider of its answers.
     pub(crate) provider: String,
     /// Models, as answers name them.
@@ -38,8 +40,32 @@ pub(crate) struct Said {
     /// The id that the conversion gives it.
     pub(crate) id: Id,
     pub(crate) time: Option<Timestamp>,
+    /// What it says, where ids are made up ([`prints`](super::prints)).
+    pub(crate) words: Option<u64>,
+    pub(crate) inherited: Inherited,
     /// `None` for the user's.
     pub(crate) answer: Option<Answered>,
+}
+
+/// Whether a message was copied from the session that its own was forked from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Inherited {
+    #[default]
+    No,
+    /// It was written at once with the fork. If the parent says otherwise, that counts.
+    Probably,
+    /// It is older than the fork.
+    Yes,
+}
+
+impl Inherited {
+    /// Of a message in the part that counts as copied, and its session's beginning.
+    pub(crate) fn of(time: Option<Timestamp>, begun: Option<Timestamp>) -> Self {
+        match (time, begun) {
+            (Some(time), Some(begun)) if time < begun => Inherited::Yes,
+            _ => Inherited::Probably,
+        }
+    }
 }
 
 /// An id.

@@ -509,6 +509,15 @@ fn same_quickly(bytes: &[u8], name: &str) -> bool {
     let log = SessionLog::read("s".into(), file, bytes, |_, _| {}).unwrap();
     let header = log.header().unwrap();
     assert_eq!((&quick.id, &quick.cwd), (&log.id(), &header.cwd), "{name}");
+    assert_eq!(
+        quick.parent,
+        header
+            .parent_session
+            .clone()
+            .filter(|_| format == Format::Codex),
+        "{name}"
+    );
+    let mut words = prints::Said::default();
     let told = quick.said.iter().map(|said| {
         let id = match &said.id {
             Id::Text(id) => id.to_string(),
@@ -518,11 +527,13 @@ fn same_quickly(bytes: &[u8], name: &str) -> bool {
             let model = quick.models[answer.model as usize].clone();
             (model, answer.usage, answer.cost)
         });
-        (id, said.time, answer)
+        let response = said.answer.as_ref().and_then(|answer| answer.response);
+        let inherited = said.inherited != Inherited::No;
+        (id, said.time, answer, (said.words, response, inherited))
     });
     let nodes = log.nodes().filter(|node| {
         let speaks = matches!(node.role, Role::User | Role::Assistant);
-        node.kind == Kind::Message && speaks && !log.inherited(node.index)
+        node.kind == Kind::Message && speaks
     });
     let read = nodes.map(|node| {
         if node.role == Role::Assistant {
@@ -530,7 +541,18 @@ fn same_quickly(bytes: &[u8], name: &str) -> bool {
         }
         let answer = || (node.model.map(str::to_owned), node.usage, node.cost);
         let answer = (node.role == Role::Assistant).then(answer);
-        (node.id.unwrap().to_owned(), node.timestamp, answer)
+        let record = String::from_utf8(log.read_record(node.index).unwrap()).unwrap();
+        let said = (format == Format::Codex).then(|| words.number(prints::of_record(&record)));
+        let response = Some(&record).filter(|_| format == Format::Claude);
+        let response = response.filter(|_| node.role == Role::Assistant);
+        let response = response.and_then(|record| prints::response_of(record));
+        let id = node.id.unwrap().to_owned();
+        (
+            id,
+            node.timestamp,
+            answer,
+            (said, response, log.inherited(node.index)),
+        )
     });
     // Parents may be put before their children: the order says nothing.
     let sorted = |mut all: Vec<_>| {

@@ -133,6 +133,11 @@ impl SessionLog {
         }))
     }
 
+    /// The length of a message's payload, in bytes.
+    pub(crate) fn payload_len(&self, index: u32) -> u64 {
+        self.kept(index).map_or(0, |kept| kept.payload.len)
+    }
+
     /// The file, as it was opened.
     pub(crate) fn file(&self) -> &File {
         &self.file

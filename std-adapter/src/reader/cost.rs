@@ -3,9 +3,10 @@
 //! It is an addition to opi's payloads, like the other members of `usage` that opi has not. Agents that keep the provider's
 //! own figure write it there, and so does [`crate::interchange`].
 
+use crate::SessionLog;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use sessionlog_core::PicoUsd;
+use sessionlog_core::{PicoUsd, Usage};
 
 /// The member's name with what follows it, as serialisers write it: in a text its quotes would be escaped.
 const NAME: &[u8] = b"\"cost_usd\"";
@@ -26,6 +27,76 @@ struct Payload<'a> {
 struct Told<'a> {
     #[serde(borrow)]
     cost_usd: Option<&'a RawValue>,
+}
+
+/// What the summary of a compaction took, as opi's version 2 tells it (`summary_usage`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SummaryUsage {
+    pub(crate) provider: Option<String>,
+    pub(crate) model: Option<String>,
+    /// `None` is unknown, as for a message (F18).
+    pub(crate) usage: Option<Usage>,
+    pub(crate) cost: Option<PicoUsd>,
+}
+
+impl SessionLog {
+    /// What a compaction says that its summary took; `None` if it says nothing, and of any other node.
+    pub(crate) fn summary_usage(&self, index: u32) -> Option<SummaryUsage> {
+        let extent = self.extent(index).ok()?;
+        if extent.len > MAX_PAYLOAD {
+            return None;
+        }
+        summary_usage(&self.read_extent(extent).ok()?)
+    }
+}
+
+fn summary_usage(record: &[u8]) -> Option<SummaryUsage> {
+    #[derive(Deserialize)]
+    struct Record {
+        #[serde(default)]
+        summary_usage: serde_json::Value,
+    }
+    memchr::memmem::find(record, b"\"summary_usage\"")?;
+    let record: Record = serde_json::from_slice(record).ok()?;
+    let told = record.summary_usage;
+    let text = |name: &str| Some(told.as_object()?.get(name)?.as_str()?.to_owned());
+    let counts = told.as_object()?.get("usage");
+    let cost = counts.and_then(|counts| amount(&counts.get("cost_usd")?.to_string()));
+    Some(SummaryUsage {
+        provider: text("provider"),
+        model: text("model"),
+        usage: counts.and_then(usage_of),
+        cost,
+    })
+}
+
+/// The counts by F18.
+fn usage_of(counts: &serde_json::Value) -> Option<Usage> {
+    let counts = counts.as_object()?;
+    if counts.get("reported").and_then(serde_json::Value::as_bool) == Some(false) {
+        return None;
+    }
+    let names = [
+        "input_tokens",
+        "output_tokens",
+        "cache_read_tokens",
+        "cache_write_tokens",
+    ];
+    let given = names.map(|name| counts.get(name).filter(|value| !value.is_null()));
+    let whole = |value: &&serde_json::Value| value.is_u64();
+    if !given.iter().any(Option::is_some) || !given.iter().flatten().all(whole) {
+        return None;
+    }
+    let number = |name: &str| counts.get(name).and_then(serde_json::Value::as_u64);
+    let [input, output, read, write] = names.map(|name| number(name).unwrap_or(0));
+    Some(Usage {
+        input_tokens: input,
+        output_tokens: output,
+        cache_read_tokens: read,
+        cache_write_tokens: write,
+        cache_write_1h_tokens: number("cache_write_1h_tokens"),
+        reasoning_tokens: number("reasoning_tokens"),
+    })
 }
 
 /// What the payload tells; `None` also for what is no amount.

@@ -87,6 +87,16 @@ fn check(store: &Store, path: &str, expect: &Value, name: &str) {
     for section in ["branch", "file"] {
         assert_eq!(sums(&usage[section]), expect[section], "{name}: {section}");
     }
+    if let Some(models) = expect["models"].as_object() {
+        let read = usage["file"]["models"].as_array().unwrap().iter();
+        let read = read.map(|row| {
+            let tokens = |name: &str| row["usage"][name].clone();
+            let counts = [tokens("input_tokens"), tokens("output_tokens")];
+            let counts = json!([counts[0], counts[1], tokens("cache_read_tokens")]);
+            (row["model"].as_str().unwrap().to_owned(), counts)
+        });
+        assert_eq!(&read.collect::<serde_json::Map<_, _>>(), models, "{name}");
+    }
     let tree: Value = serde_json::from_str(&store.run(&["tree", "--json", path]).out).unwrap();
     let branches = tree["branches"].as_array().unwrap().iter();
     let branches: Vec<_> = branches.map(|b| json!([b["tip"], b["active"]])).collect();

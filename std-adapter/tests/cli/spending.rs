@@ -171,9 +171,68 @@ fn usage_tells_what_it_could_not_read() {
     for (args, words) in [
         (["--timezone", "Atlantis"], "no such time zone"),
         (["--since", "yesterday"], "expected a day"),
+        (["--since=2026-05-02", "--until=2026-05-01"], "before"),
     ] {
         let ran = store.run(&[&["usage", "--all"], &args[..]].concat());
         assert_eq!(ran.code, 2, "{ran:?}");
         assert!(ran.err.contains(words), "{ran:?}");
+    }
+}
+
+#[test]
+fn usage_of_many_tells_of_damage() {
+    let store = Store::new();
+    let answer = r#"{"type":"assistant","uuid":"u2","parentUuid":"u1","sessionId":"s","timestamp":"2026-05-01T10:00:00.000Z","message":{"id":"m","role":"assistant","model":"x","content":[],"usage":{"input_tokens":1,"output_tokens":}}}"#;
+    let user = r#"{"type":"user","uuid":"u1","parentUuid":null,"sessionId":"s","timestamp":"2026-05-01T10:00:00.000Z","message":{"role":"user","content":"hi"}}"#;
+    let path = store.file("a.jsonl", format!("{user}\n{answer}\n").as_bytes());
+    for args in [
+        &["usage", "--by", "session", &path][..],
+        &["usage", "--csv", &path],
+    ] {
+        let ran = store.run(args);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.err.contains("a.jsonl is damaged"), "{ran:?}");
+    }
+    let report = store.json(&["usage", "--by", "session", "--json", &path]);
+    assert_eq!(report["damaged"], json!([path]));
+}
+
+#[test]
+fn a_table_holds_no_formulas_and_nothing_that_is_obeyed() {
+    let store = Store::new();
+    let session = |cwd: &str| {
+        format!(
+            r#"{{"type":"session","version":1,"id":"s","timestamp":"2026-05-01T10:00:00.000Z","cwd":"{cwd}","parent_session":null}}
+{{"type":"message","id":"a","parent_id":null,"timestamp":"2026-05-01T10:00:00.000Z","message":{{"role":"user","content":[]}}}}
+"#
+        )
+    };
+    for (cwd, cell) in [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@x", "'@x"),
+        ("\\t=1", "'␉=1"),
+        ("\\r=1", "'␍=1"),
+        (
+            "/w\\u001b[2J\\u0000\u{9b}\u{202e}",
+            "/w␛[2J␀\\u{9b}\\u{202e}",
+        ),
+    ] {
+        let path = store.file("a.jsonl", session(cwd).as_bytes());
+        let table = store.ok(&["usage", "--csv", "--by", "project", &path]);
+        let row = table.lines().nth(1).unwrap();
+        assert!(row.starts_with(&format!("{cell},1,1,0,")), "{row}");
+    }
+    let path = store.file(
+        "a.jsonl",
+        session("/w\u{9b}\u{202e}\u{200b}\u{7f}").as_bytes(),
+    );
+    for args in [
+        &["usage", "--json", "--by", "project", &path][..],
+        &["context", "--json", &path],
+    ] {
+        let text = store.ok(args);
+        assert!(text.contains(r"/w\u009b\u202e\u200b\u007f"), "{text}");
     }
 }

@@ -127,6 +127,23 @@ def claude_samples():
         "branch": sums(5, 3, turns=2, long=0, unreported=1), "file": sums(5, 3, turns=2, long=0, unreported=1),
         "branches": [["a3", True]], "unknown": 0, "status": "clean",
     })
+    # Lines that share an answer: the last one that tells what it used counts, and what it cost is told by any of them.
+    late = [
+        claude("user", "u1", None, 1, said("Pick them.")),
+        claude("assistant", "a1", "u1", 2, answered("msg_1", text("I"), {"input_tokens": "?"})),
+        claude("assistant", "a2", "a1", 3, answered("msg_1", text("pick"), spent(10, 1)), costUSD=0.5),
+        claude("assistant", "a3", "a2", 4, answered("msg_1", text("them"), spent(10, 7))),
+        claude("assistant", "a4", "a3", 5, answered("msg_1", text("all."), None)),
+        # A type's name in escapes; tiers that are more than what they are said to be parts of.
+        claude("assistant", "a5", "a4", 6, answered("msg_2", text("Done."), dict(spent(1, 1, 0, 100, 200), cache_creation_input_tokens=0))).replace('"assistant"', '"\\u0061ssistant"', 1),
+    ]
+    sample("claude/late.jsonl", late, {
+        "format": "claude", "tip": "a5",
+        "session": {"id": SESSION, "cwd": "/data/orchard", "timestamp": "2026-03-04T05:06:01.789Z", "parent_session": None},
+        "context": [["user", "u1", "Pick them."], ["assistant", "a1", "I"], ["assistant", "a2", "pick"], ["assistant", "a3", "them"], ["assistant", "a4", "all."], ["assistant", "a5", "Done."]],
+        "branch": sums(11, 8, 0, 300, turns=1, long=200), "file": sums(11, 8, 0, 300, turns=1, long=200),
+        "branches": [["a5", True]], "unknown": 0, "status": "clean",
+    })
     # Half a line, a line that is no JSON, a lone surrogate, a line of another kind, and no end.
     damaged = [
         claude("user", "u1", None, 1, said("One")),
@@ -337,6 +354,35 @@ def codex_samples():
     with open(os.path.join(HERE, "codex/packed.expect.json"), "w") as file:
         json.dump(expect, file, indent=1, ensure_ascii=False)
         file.write("\n")
+    # Requests that no answer of their own stands before: one that only searched, one of another turn and model, a second
+    # one behind an answer. Each is an entry of its own, with its own model; none is added to an answer before it.
+    requests = [
+        codex("session_meta", 0, id=CODEX_ID, timestamp="2026-05-06T07:08:00.000Z", cwd="/data/orchard", model_provider="openai"),
+        codex("turn_context", 1, cwd="/data/orchard", model="gpt-5"),
+        codex_message(2, "user", "Which apple is this?"),
+        codex_message(3, "assistant", "I look it up."),
+        tokens(3, 1000, 0, 10, 0),
+        codex("response_item", 4, type="web_search_call", status="completed"),
+        tokens(4, 3000, 1000, 30, 0, last=(2000, 1000, 20, 0)),
+        codex_message(5, "assistant", "A pippin."),
+        tokens(5, 6000, 3000, 60, 0, last=(3000, 2000, 30, 0)),
+        # Stopped before its total came; what is counted next is of the next turn too.
+        codex_message(6, "assistant", "Or"),
+        codex("turn_context", 7, cwd="/data/orchard", model="gpt-5-mini"),
+        codex_message(7, "user", "Sure?"),
+        codex("response_item", 8, type="web_search_call", status="completed"),
+        tokens(8, 10000, 3000, 100, 5, last=(4000, 0, 40, 5)),
+    ]
+    sample("codex/requests.jsonl", requests, {
+        "format": "codex", "session": session, "tip": "msg-14",
+        "context": [["user", "msg-3", "Which apple is this?"], ["assistant", "msg-4", "I look it up."], ["assistant", "msg-7", ""],
+                    ["assistant", "msg-8", "A pippin."], ["assistant", "msg-10", "Or"], ["user", "msg-12", "Sure?"], ["assistant", "msg-14", ""]],
+        "branch": sums(7000, 100, 3000, turns=2, reasoning=5), "file": sums(7000, 100, 3000, turns=2, reasoning=5),
+        "models": {"gpt-5": [3000, 60, 3000], "gpt-5-mini": [4000, 40, 0]},
+        "branches": [["msg-14", True]],
+        # A session_meta, two turn_contexts, two searches, the two totals that an answer bears.
+        "unknown": 7, "status": "clean",
+    })
     # A fork: the history of its parent is written once more, all at once, and was paid for there.
     fork = [
         codex("session_meta", 30, id="0199a1b2-0000-7000-8000-0000000000f0", timestamp="2026-05-06T07:08:30.000Z", cwd="/data/orchard", model_provider="openai", forked_from_id=CODEX_ID),
@@ -471,7 +517,8 @@ def opi_samples():
         "format": "opi", "tip": "cmp-10",
         "session": {"id": "0197aaaa-0000-7000-8000-0000000000a2", "cwd": "/data/orchard", "timestamp": "2026-07-08T09:10:00.000Z", "parent_session": None},
         "context": [["summary", "cmp-10", "One question answered."], ["user", "msg-9", "Third?"]],
-        "branch": sums(10, 4, 0, 8, turns=2, long=8, reasoning=2), "file": sums(10, 4, 0, 8, turns=3, long=8, reasoning=2, unreported=1),
+        # The summary took 9: spent, and in no context.
+        "branch": sums(10, 4, 0, 8, turns=2, long=8, reasoning=2), "file": sums(10 + 9, 4, 0, 8, turns=3, long=8, reasoning=2, unreported=1),
         "branches": [["msg-6", False], ["cmp-10", True]], "unknown": 3, "status": "clean",
     })
 

@@ -89,13 +89,9 @@ impl Output {
         self.json_part(&text)
     }
 
-    /// A piece of JSON text, without a line end. On a terminal nothing in it is obeyed; it must not be cut within an escape.
+    /// A piece of JSON text, without a line end. Nothing in it is obeyed wherever it is shown; it must not be cut within an escape.
     pub(crate) fn json_part(&mut self, text: &str) -> Result<(), Failure> {
-        let shown = if self.terminal {
-            sanitize::json(text)
-        } else {
-            text.into()
-        };
+        let shown = sanitize::json(text);
         self.render(|out, _| out.write_all(shown.as_bytes()))
     }
 
@@ -315,9 +311,9 @@ mod tests {
     }
 
     #[test]
-    fn json_is_verbatim_but_on_a_terminal() {
+    fn json_has_nothing_in_it_that_is_obeyed() {
         for (terminal, expected) in [
-            (false, "\"\u{9b}\u{202e}\"\n"),
+            (false, "\"\\u009b\\u202e\"\n"),
             (true, "\"\\u009b\\u202e\"\n"),
         ] {
             let data = Shared::default();

@@ -1,11 +1,13 @@
 //! The first pass over a file of Claude Code's: where its entries stand, and how they are linked.
 
+use super::parts::take_usage;
 use crate::{
     Error,
     interchange::{
         json::{Members, text},
         lines::Source,
         out::is_id,
+        parts::amount,
     },
 };
 use serde_json::value::RawValue;
@@ -42,8 +44,10 @@ pub(super) struct Index {
     hasher: RandomState,
     /// The first line with this `uuid`.
     bearers: HashMap<u64, usize>,
-    /// The last line with this `message.id`.
-    pub(super) answers: HashMap<u64, usize>,
+    /// By `message.id` the line that counts: the last one whose usage is known (and then true), or else the last one.
+    pub(super) answers: HashMap<u64, (usize, bool)>,
+    /// What the last line that tells it says that the answer cost.
+    pub(super) costs: HashMap<u64, Box<RawValue>>,
     pub(super) session: Option<String>,
     pub(super) timestamp: Option<String>,
     pub(super) cwd: Option<String>,
@@ -99,7 +103,16 @@ impl Index {
             && let Some(message) = members.object("message")
             && let Some(id) = message.text("id")
         {
-            item.answer = Some(hash(&id));
+            let answer = hash(&id);
+            item.answer = Some(answer);
+            if let Some(cost) = amount(members, "costUSD") {
+                self.costs.insert(answer, cost.to_owned());
+            }
+            let known = take_usage(message).0.is_some();
+            let counts = self.answers.entry(answer).or_insert((at, known));
+            if known || !counts.1 {
+                *counts = (at, known);
+            }
         }
         if kind.as_deref() == Some("summary")
             && let (Some(title), Some(leaf)) = (members.text("summary"), members.text("leafUuid"))
@@ -109,9 +122,6 @@ impl Index {
         }
         if let Some(uuid) = item.uuid {
             self.bearers.entry(uuid).or_insert(at);
-        }
-        if let Some(answer) = item.answer {
-            self.answers.insert(answer, at);
         }
         let owned = |name: &str| members.text(name).map(|text| text.into_owned());
         if self.session.is_none() {

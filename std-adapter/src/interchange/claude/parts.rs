@@ -93,7 +93,8 @@ pub(in crate::interchange) fn take_usage(mut message: Members<'_>) -> (Option<Us
         input_tokens: input.unwrap_or(0),
         output_tokens: output.unwrap_or(0),
         cache_read_tokens: read.unwrap_or(0),
-        cache_write_tokens: written.unwrap_or(sum),
+        // The tiers are parts of it: it is no less than both.
+        cache_write_tokens: written.map_or(sum, |written| written.max(sum)),
         cache_write_1h_tokens: long,
         ..Usage::default()
     };

@@ -12,7 +12,7 @@ use crate::{
 use sessionlog_core::Usage;
 use std::collections::{HashMap, HashSet};
 
-/// What a copied history is written within, in milliseconds: nobody answers so fast.
+/// What a copied history is written within, in milliseconds, unless its lines are older than the file: nobody answers so fast.
 const COPIED_WITHIN: i64 = 1_000;
 
 /// What the first pass found.
@@ -31,23 +31,25 @@ pub(in crate::interchange) struct Index {
 #[derive(Default)]
 pub(in crate::interchange) struct Meta {
     pub(in crate::interchange) id: Option<String>,
-    pub(super) timestamp: Option<String>,
+    pub(in crate::interchange) timestamp: Option<String>,
     pub(in crate::interchange) cwd: Option<String>,
     pub(in crate::interchange) provider: Option<String>,
-    pub(super) forked_from: Option<String>,
+    pub(in crate::interchange) forked_from: Option<String>,
 }
 
 /// The first pass, told of line after line.
 #[derive(Default)]
 pub(in crate::interchange) struct Counting {
     total: Usage,
-    /// The last answer, and the last one that no total has followed yet.
-    last: Option<u64>,
+    /// The last answer of this turn that no total has followed yet.
     open: Option<u64>,
+    /// Those of earlier turns.
     left_open: Vec<u64>,
-    told: bool,
     metas: u32,
+    /// Of a fork: what it begins with was written by then, if it is copied.
     copied_at: Option<i64>,
+    /// Of a fork: it has told a total of its own.
+    own_total: bool,
     last_message: Option<u64>,
 }
 
@@ -85,6 +87,8 @@ impl Counting {
             } else if is_message(inner, role.is_some(), has_call) {
                 self.message(number, role.as_deref() == Some("user"));
             }
+        } else if kind == "turn_context" {
+            self.turn();
         } else if kind == "event_msg" && inner == "token_count" {
             self.tokens(number, payload, index);
         }
@@ -98,27 +102,40 @@ impl Counting {
         index: &mut Index,
     ) {
         self.metas += 1;
+        let own = &mut index.meta;
         match self.metas {
-            1 => index.meta = Meta::of(line, payload),
-            2 if index.meta.forked_from.is_some() => {
-                let time = line.text("timestamp");
-                self.copied_at = time.map(|time| unix_ms(Some(&time)));
+            1 => *own = Meta::of(line, payload),
+            // Before forks named what they were forked from, its own line was all that told it.
+            2 if own.forked_from.is_none() => {
+                let other = payload.text("id").filter(|id| is_id(id));
+                let other = other.filter(|id| own.id.as_deref().is_some_and(|own| own != id));
+                own.forked_from = other.map(|id| id.into_owned());
             }
-            _ => {}
+            2 => {}
+            _ => return,
+        }
+        if own.forked_from.is_some() {
+            let time = line.text("timestamp").map(|time| unix_ms(Some(&time)));
+            self.copied_at = self.copied_at.max(time);
         }
     }
 
     /// The model has said something.
     pub(in crate::interchange) fn answer(&mut self, number: u64) {
-        (self.last, self.open) = (Some(number), Some(number));
+        self.open = Some(number);
         self.last_message = Some(number);
+    }
+
+    /// What is counted from here on is not about what was said before.
+    pub(in crate::interchange) fn turn(&mut self) {
+        self.left_open.extend(self.open.take());
     }
 
     /// It was told something.
     pub(in crate::interchange) fn message(&mut self, number: u64, by_user: bool) {
         self.last_message = Some(number);
         if by_user {
-            self.left_open.extend(self.open);
+            self.turn();
         }
     }
 
@@ -150,34 +167,39 @@ impl Counting {
         let Some(total) = info.object("total_token_usage").map(|u| usage_of(&u)) else {
             return;
         };
-        self.told = true;
-        let added = match less(&total, &self.total) {
+        let last = info.object("last_token_usage").map(|u| usage_of(&u));
+        let added = match (less(&total, &self.total), last) {
             // It begins anew.
-            true => {
-                let last = info.object("last_token_usage");
-                last.map_or(total, |last| usage_of(&last))
-            }
-            false => minus(&total, &self.total),
+            (true, last) => last.unwrap_or(total),
+            // What a fork's first total counts besides the last request was spent before it.
+            (false, Some(last)) if self.is_inherited(&total, &last, index) => last,
+            (false, _) => minus(&total, &self.total),
         };
         self.total = total;
+        self.own_total |= self.copied_at.is_none();
         if added.total_tokens() == 0 {
             return;
         }
-        // Of answers that are not in the file, the event itself tells.
-        let whose = self.last.unwrap_or(number);
-        let sum = index.added.entry(whose).or_default();
-        *sum = sum.saturating_add(&added);
-        self.open = None;
+        // Of what is not in the file, or no answer that can be read, the event itself tells.
+        let whose = self.open.take().unwrap_or(number);
+        if whose == number {
+            self.last_message = Some(number);
+        }
+        index.added.insert(whose, added);
+        self.left_open.clear();
     }
 
-    /// At the end: without any total nothing is known; otherwise only what came after the last one is not.
+    fn is_inherited(&self, total: &Usage, last: &Usage, index: &Index) -> bool {
+        index.meta.forked_from.is_some()
+            && !self.own_total
+            && !less(total, last)
+            && less(&self.total, &minus(total, last))
+    }
+
+    /// At the end: what came after the last total is not known.
     pub(in crate::interchange) fn finish(&mut self, index: &mut Index) {
-        self.left_open.extend(self.open);
-        self.left_open.dedup();
-        match self.told {
-            true => index.unknown.extend(self.open),
-            false => index.unknown.extend(self.left_open.drain(..)),
-        }
+        self.turn();
+        index.unknown.extend(self.left_open.drain(..));
     }
 }
 

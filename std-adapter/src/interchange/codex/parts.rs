@@ -42,6 +42,15 @@ pub(in crate::interchange) fn is_injected(payload: &Members<'_>) -> bool {
     })
 }
 
+/// What the model thought: a summary, or else the thoughts themselves.
+pub(in crate::interchange) fn thought(payload: &Members<'_>) -> String {
+    let summary = payload.get("summary").map(text_of).unwrap_or_default();
+    match payload.get("content") {
+        Some(content) if summary.is_empty() => text_of(content),
+        _ => summary,
+    }
+}
+
 /// The texts of a list of parts, or a string.
 pub(super) fn text_of(raw: &RawValue) -> String {
     if let Some(text) = crate::interchange::json::text(raw) {

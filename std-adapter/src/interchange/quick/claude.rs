@@ -1,7 +1,7 @@
 //! Claude Code's files, quickly.
 
 use super::{
-    Answered, Id, Quick, Said, each_line,
+    Answered, Id, Inherited, Quick, Said, each_line,
     walk::{First, Walk},
 };
 use crate::{
@@ -12,15 +12,13 @@ use crate::{
         lines::Source,
         out::is_id,
         parts::amount,
+        prints,
     },
     reader::{name_of, told_amount},
 };
 use serde_json::value::RawValue;
-use sessionlog_core::{Timestamp, Usage};
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-};
+use sessionlog_core::{PicoUsd, Timestamp, Usage};
+use std::collections::HashMap;
 
 pub(super) fn read(source: &Source) -> Result<Option<Quick>, Error> {
     let mut pass = Pass::default();
@@ -33,10 +31,23 @@ struct Pass {
     quick: Quick,
     session: Option<String>,
     cwd: Option<String>,
-    /// The last line with this `message.id`, and whether it tells usage.
-    answers: HashMap<u64, (usize, bool)>,
+    /// By `message.id`.
+    answers: HashMap<u64, Lines>,
     speaks: bool,
     main: bool,
+}
+
+/// Lines that share a `message.id`.
+struct Lines {
+    /// The one that counts: the last one whose usage is known, or else the last one.
+    counts: usize,
+    known: bool,
+    /// It has a usage, known or not.
+    tells: bool,
+    /// What the last of them that tells it says that the answer cost.
+    cost: Option<PicoUsd>,
+    /// The earlier ones without a usage, as long as none is known.
+    silent: Vec<usize>,
 }
 
 /// What a line is about.
@@ -58,7 +69,7 @@ impl Pass {
         let walked = walk.object(|walk, name| {
             match name {
                 b"type" => {
-                    kind.see(Some(match walk.string_or_skip()? {
+                    kind.see(Some(match walk.plain_or_skip()? {
                         Some(b"user") => Kind::User,
                         Some(b"assistant") => Kind::Assistant,
                         _ => Kind::Other,
@@ -154,6 +165,8 @@ impl Pass {
                     self.quick.said.push(Said {
                         id: Id::Text(id),
                         time,
+                        words: None,
+                        inherited: Inherited::No,
                         answer: None,
                     });
                 }
@@ -169,37 +182,74 @@ impl Pass {
         };
         let response = message.text("id");
         let tells = message.get("usage").is_some();
-        let print = response.as_ref().map(|response| {
-            let mut hasher = DefaultHasher::new();
-            (response, line.text("requestId")).hash(&mut hasher);
-            hasher.finish()
-        });
+        let request = line.text("requestId");
+        let print = response.as_ref();
+        let print = print.map(|response| prints::of_response(response, request.as_deref()));
         let cost = amount(line, "costUSD").and_then(|raw| told_amount(raw.get()));
         let (usage, _) = take_usage(message);
-        let at = self.quick.said.len();
+        let mut answer = Answered {
+            model: 0,
+            usage,
+            cost: cost.filter(|_| usage.is_some()),
+            response: print,
+        };
         if let Some(response) = &response {
-            let mut hasher = DefaultHasher::new();
-            response.hash(&mut hasher);
-            if let Some((before, told)) = self.answers.insert(hasher.finish(), (at, tells))
-                && let Some(answer) = &mut self.quick.said[before].answer
-            {
-                // Counted at the last line of this answer.
-                answer.usage = told.then(Usage::default);
-                (answer.cost, answer.response) = (None, None);
-            }
+            self.repeated(prints::hash(response), &mut answer, tells, cost);
         }
-        let model = self.quick.model(Some(&model));
+        answer.model = self.quick.model(Some(&model));
         self.quick.said.push(Said {
             id: Id::Text(id.into()),
             time,
-            answer: Some(Answered {
-                model,
-                usage,
-                cost,
-                response: print,
-            }),
+            words: None,
+            inherited: Inherited::No,
+            answer: Some(answer),
         });
         Some(())
+    }
+
+    /// Of the lines that share a `message.id` one counts; the others report zero, if that one is known.
+    fn repeated(
+        &mut self,
+        response: u64,
+        answer: &mut Answered,
+        tells: bool,
+        cost: Option<PicoUsd>,
+    ) {
+        let at = self.quick.said.len();
+        let known = answer.usage.is_some();
+        let lines = self.answers.entry(response).or_insert(Lines {
+            counts: at,
+            known,
+            tells,
+            cost: None,
+            silent: Vec::new(),
+        });
+        lines.cost = cost.or(lines.cost);
+        let Some(before) = self.quick.said.get_mut(lines.counts) else {
+            return;
+        };
+        let Some(before) = &mut before.answer else {
+            return;
+        };
+        if lines.known && !known {
+            answer.usage = Some(Usage::default());
+            before.cost = lines.cost;
+            return;
+        }
+        answer.cost = lines.cost.filter(|_| known);
+        before.cost = None;
+        before.usage = (known || lines.tells).then(Usage::default);
+        if !known && !lines.tells {
+            lines.silent.push(lines.counts);
+        }
+        (lines.counts, lines.known, lines.tells) = (at, known, tells);
+        if known {
+            for silent in lines.silent.drain(..) {
+                if let Some(answer) = &mut self.quick.said[silent].answer {
+                    answer.usage = Some(Usage::default());
+                }
+            }
+        }
     }
 
     fn finish(self, source: &Source) -> Quick {
@@ -251,8 +301,8 @@ fn results(walk: &mut Walk<'_>) -> Option<bool> {
             let (mut result, mut call) = (First::default(), First::default());
             walk.object(|walk, name| {
                 match name {
-                    b"type" => result.see(walk.string_or_skip()?),
-                    b"tool_use_id" => call.see(walk.string_or_skip()?),
+                    b"type" => result.see(walk.plain_or_skip()?),
+                    b"tool_use_id" => call.see(walk.plain_or_skip()?),
                     _ => walk.skip()?,
                 }
                 Some(())

@@ -1,7 +1,7 @@
 //! Codex' files, quickly.
 
 use super::{
-    Answered, Id, Quick, Said, each_line,
+    Answered, Id, Inherited, Quick, Said, each_line,
     walk::{First, Walk},
 };
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
         codex::{Counting, Index, is_answer, is_injected, is_message},
         json::Members,
         lines::Source,
+        prints,
     },
     reader::name_of,
 };
@@ -36,6 +37,7 @@ struct Seen {
     number: u64,
     time: Option<Timestamp>,
     model: Option<u32>,
+    words: u64,
     kind: Kind,
 }
 
@@ -64,8 +66,8 @@ impl Pass {
         let mut walk = Walk::new(bytes);
         let walked = walk.object(|walk, name| {
             match name {
-                b"type" => line.kind.see(walk.string_or_skip()?),
-                b"timestamp" => line.time.see(walk.string_or_skip()?),
+                b"type" => line.kind.see(walk.plain_or_skip()?),
+                b"timestamp" => line.time.see(walk.plain_or_skip()?),
                 // A second one, or one that is no object, is for the conversion.
                 b"payload" => {
                     if std::mem::replace(&mut line.payload, true) {
@@ -73,9 +75,9 @@ impl Pass {
                     }
                     walk.object(|walk, name| {
                         match name {
-                            b"type" => line.inner.see(walk.string_or_skip()?),
-                            b"role" => line.role.see(walk.string_or_skip()?),
-                            b"call_id" => line.call.see(walk.string_or_skip()?),
+                            b"type" => line.inner.see(walk.plain_or_skip()?),
+                            b"role" => line.role.see(walk.plain_or_skip()?),
+                            b"call_id" => line.call.see(walk.plain_or_skip()?),
                             _ => walk.skip()?,
                         }
                         Some(())
@@ -108,9 +110,10 @@ impl Pass {
                 let role = line.role.get().map(std::str::from_utf8).transpose().ok()?;
                 let answers = is_answer(inner, role);
                 if answers {
-                    parsed(bytes)?;
+                    let members = parsed(bytes)?;
+                    let words = prints::of_item(inner, &members.object("payload")?);
                     self.counting.answer(number);
-                    self.seen(number, time(), Kind::Answer);
+                    self.seen(number, time(), words, Kind::Answer);
                 } else if is_message(inner, role.is_some(), line.call.get().is_some()) {
                     self.counting.message(number, role == Some("user"));
                     if inner == "message" && role == Some("user") {
@@ -124,6 +127,7 @@ impl Pass {
                 if kind == b"session_meta" {
                     self.counting.meta(&members, &payload, &mut self.index);
                 } else {
+                    self.counting.turn();
                     let model = payload.text("model");
                     self.model = model.map(|model| self.quick.model(Some(&model)));
                 }
@@ -132,7 +136,7 @@ impl Pass {
                 let members = parsed(bytes)?;
                 let payload = members.object("payload")?;
                 self.counting.tokens(number, &payload, &mut self.index);
-                self.seen(number, time(), Kind::Tokens);
+                self.seen(number, time(), prints::of_total(&payload), Kind::Tokens);
             }
             _ => {}
         }
@@ -145,16 +149,18 @@ impl Pass {
         let payload = line.object("payload")?;
         if !is_injected(&payload) {
             let time = line.text("timestamp");
-            self.seen(number, time.as_deref(), Kind::User);
+            let words = prints::of_item("message", &payload);
+            self.seen(number, time.as_deref(), words, Kind::User);
         }
         Some(())
     }
 
-    fn seen(&mut self, number: u64, time: Option<&str>, kind: Kind) {
+    fn seen(&mut self, number: u64, time: Option<&str>, words: u64, kind: Kind) {
         self.seen.push(Seen {
             number,
             time: time.and_then(Timestamp::parse),
             model: self.model,
+            words,
             kind,
         });
     }
@@ -164,7 +170,9 @@ impl Pass {
         let (index, mut quick) = (self.index, self.quick);
         let unnamed = self.seen.iter().any(|seen| seen.model.is_none());
         let unnamed = if unnamed { quick.model(None) } else { 0 };
-        let inherited = index.copied_to.unwrap_or(0);
+        let copied = index.copied_to.unwrap_or(0);
+        let begun = index.meta.timestamp.as_deref().and_then(Timestamp::parse);
+        let mut words = prints::Said::default();
         for seen in self.seen {
             let added = index.added.get(&seen.number);
             let usage = match (seen.kind, added) {
@@ -173,12 +181,14 @@ impl Pass {
                 (_, None) if index.unknown.contains(&seen.number) => None,
                 (_, None) => Some(Usage::default()),
             };
-            if seen.number <= inherited {
-                continue;
-            }
             quick.said.push(Said {
                 id: Id::Number(seen.number),
                 time: seen.time,
+                words: Some(words.number(seen.words)),
+                inherited: match seen.number <= copied {
+                    true => Inherited::of(seen.time, begun),
+                    false => Inherited::No,
+                },
                 answer: (seen.kind != Kind::User).then(|| Answered {
                     model: seen.model.unwrap_or(unnamed),
                     usage,
@@ -189,6 +199,7 @@ impl Pass {
         }
         let stem = name_of(source.path());
         quick.id = index.meta.id.unwrap_or(stem);
+        quick.parent = index.meta.forked_from;
         quick.cwd = index.meta.cwd.unwrap_or_default();
         quick.provider = index.meta.provider.unwrap_or_else(|| "openai".to_owned());
         quick

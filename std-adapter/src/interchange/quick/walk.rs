@@ -105,6 +105,13 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The same of a string without escapes: it is as it is meant.
+    pub(super) fn plain_or_skip(&mut self) -> Option<Option<&'a [u8]>> {
+        let string = self.string_or_skip()?;
+        let plain = string.is_none_or(|string| !string.contains(&b'\\'));
+        plain.then_some(string)
+    }
+
     /// The value that comes next, as it stands.
     pub(super) fn value(&mut self) -> Option<&'a [u8]> {
         self.peek()?;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use sessionlog::Error;
 use sessionlog::interchange::{recognise, session_files, usual_places};
 use sessionlog::pricing::PriceTable;
+use sessionlog::sanitize;
 use sessionlog::spending::{By, Question, Spending, SpendingRow, spending as add_up};
 use sessionlog::store::EXTENSION;
 use sessionlog_core::Timestamp;
@@ -27,6 +28,8 @@ struct Report<'a> {
     sessions: u64,
     duplicates: u64,
     failed: Vec<Failed>,
+    /// Files in which lines are damaged: what those used is not in the figures.
+    damaged: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -68,6 +71,11 @@ pub(super) fn run(
             sessions: found.sessions,
             duplicates: found.duplicates,
             failed: found.failed.iter().map(failed).collect(),
+            damaged: found
+                .damaged
+                .iter()
+                .map(|path| super::path_text(path))
+                .collect(),
         })?;
     } else if args.many.csv {
         csv(by, &found, out)?;
@@ -78,6 +86,9 @@ pub(super) fn run(
     if !out.json {
         for (_, error) in &found.failed {
             out.warn(format_args!("{error}"));
+        }
+        for path in &found.damaged {
+            super::usage::tell_damage(path, out);
         }
     }
     for path in &found.missing {
@@ -111,6 +122,17 @@ fn question(args: &Args, by: ByWish) -> Result<Question, Failure> {
             })
             .transpose()
     };
+    // The day named is the last one.
+    let (since, until) = (
+        moment("since", &many.since, 0)?,
+        moment("until", &many.until, 1)?,
+    );
+    if since
+        .zip(until)
+        .is_some_and(|(since, until)| since >= until)
+    {
+        return Err(Failure::Usage("--since must be before --until".to_owned()));
+    }
     Ok(Question {
         by: match by {
             ByWish::Day => By::Day,
@@ -121,9 +143,8 @@ fn question(args: &Args, by: ByWish) -> Result<Question, Failure> {
             ByWish::Project => By::Project,
             ByWish::Agent => By::Agent,
         },
-        since: moment("since", &many.since, 0)?,
-        // The day named is the last one.
-        until: moment("until", &many.until, 1)?,
+        since,
+        until,
         zone,
     })
 }
@@ -199,6 +220,15 @@ fn failed((path, error): &(PathBuf, sessionlog::Error)) -> Failed {
     }
 }
 
+/// A text in a table: a program that reckons with tables takes what begins like this for a formula, unless a `'` stands before.
+fn cell(text: &str) -> String {
+    let clean = sanitize::field(text);
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => format!("'{clean}"),
+        false => clean.into_owned(),
+    }
+}
+
 /// A table for other programs: a line a row, and none for the total, which they can add up.
 fn csv(by: ByWish, found: &Spending, out: &mut Output) -> Result<(), Failure> {
     let mut table = csv::Writer::from_writer(vec![]);
@@ -223,7 +253,7 @@ fn csv(by: ByWish, found: &Spending, out: &mut Output) -> Result<(), Failure> {
     for row in &found.rows {
         let totals = &row.section.totals;
         let usage = &totals.usage;
-        let mut fields = vec![row.key.clone(), row.sessions.to_string()];
+        let mut fields = vec![cell(&row.key), row.sessions.to_string()];
         fields.extend(
             [
                 totals.turns,

@@ -101,12 +101,17 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
     let width = out.terminal.then_some(out.width);
     out.render(|data, styles| usage::write(data, &branch, &file, styles, width))?;
     if log.health().corrupt > 0 {
-        out.warn(format_args!(
-            "{} is damaged: what lost entries used is not in these figures; `sessionlog verify` tells more",
-            log.path().display()
-        ));
+        tell_damage(log.path(), out);
     }
     Ok(())
+}
+
+/// What damaged lines used is not known.
+pub(super) fn tell_damage(path: &Path, out: &mut Output) {
+    out.warn(format_args!(
+        "{} is damaged: what lost entries used is not in these figures; `sessionlog verify` tells more",
+        path.display()
+    ));
 }
 
 /// What was put away of a session is not where it should be.
