@@ -34,6 +34,8 @@ pub struct UsageSection {
     pub told: ToldCost,
     /// By provider and model, in the order in which they first spoke.
     pub models: Vec<ModelUsage>,
+    /// A part of what was to be summed up could not be read: every figure is a lower bound.
+    pub incomplete: bool,
 }
 
 /// What answers say that they cost, as the agent or the provider reckoned it (`usage.cost_usd`).
@@ -127,7 +129,7 @@ impl UsageSection {
     /// The real cost may be higher than [`known`](Self::known).
     #[must_use]
     pub fn is_lower_bound(&self) -> bool {
-        self.models.iter().any(ModelUsage::is_lower_bound)
+        self.incomplete || self.models.iter().any(ModelUsage::is_lower_bound)
     }
 
     /// With `summaries`, what compactions say that their summaries took counts too: it was spent, and is in no context.
@@ -258,12 +260,17 @@ impl<'p> Summing<'p> {
         self.rows[at].add(Some(usage), &mut models[at]);
     }
 
+    /// A part of it could not be read.
+    pub(crate) fn tell_incomplete(&mut self) {
+        self.section.incomplete = true;
+    }
+
     pub(crate) fn finish(self) -> UsageSection {
         let mut section = self.section;
         let known = section.models.iter().map(|model| &model.known);
         section.known = known.fold(Cost::default(), |sum, known| sum.saturating_add(known));
         let complete = section.models.iter().all(|model| model.cost.is_some());
-        section.cost = complete.then_some(section.known);
+        section.cost = (complete && !section.incomplete).then_some(section.known);
         section
     }
 }
@@ -345,6 +352,10 @@ impl UsageReport {
             UsageSection::add(part, indices.into_iter(), false, &mut branch);
             let own = (0..part.node_count()).filter(|index| !part.inherited(*index));
             UsageSection::add(part, own, true, &mut file);
+        }
+        if missing_history.is_some() {
+            branch.tell_incomplete();
+            file.tell_incomplete();
         }
         Self {
             branch: branch.finish(),

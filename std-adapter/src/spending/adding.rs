@@ -335,6 +335,9 @@ impl<'q> Adding<'q> {
                 self.with_forks(file);
             }
         }
+        if !self.spending.missing.is_empty() {
+            self.total.tell_incomplete();
+        }
         let mut rows = Vec::with_capacity(self.rows.len());
         let mut sums: Vec<_> = self.sums.into_iter().map(Some).collect();
         for (key, at) in self.rows {

@@ -87,6 +87,16 @@ fn files_that_cannot_be_read_are_named() {
         "{ran:?}"
     );
     assert!(ran.err.contains("get a whole copy"), "{ran:?}");
+    let ran = store.run(&["usage", "--json", some]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let spent: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert!(
+        spent["failed"][0]["path"]
+            .as_str()
+            .unwrap()
+            .ends_with("bad.jsonl.zst")
+    );
+    assert_eq!(spent["sessions"], 1);
     let listed = lines(&store.ok(&["list", "--json", some]));
     assert_eq!(listed.len(), 2, "{listed:?}");
     let bad = listed

@@ -182,7 +182,7 @@ pub(crate) struct Tree {
 /// parent, and a message that several files hold counts once.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "With --json: one object: of one session, branch and file, each with usage, unreported, cost (null if it is not known of all models), known_cost, lower_bound, unknown_models, told_cost (usd: what the answers that tell it say that they cost, null if none does; answers: how many tell, untold: how many do not) and models. Of many, by, rows (each with key, sessions and the same), total, sessions, duplicates, failed (each with path, error), damaged (paths of files with damaged lines). Amounts are USD as decimal strings, exact."
+    after_help = "With --json: one object: of one session, branch and file, each with usage, unreported, cost (null if it is not known of all models), known_cost, lower_bound, unknown_models, told_cost (usd: what the answers that tell it say that they cost, null if none does; answers: how many tell, untold: how many do not) and models. Of many, by, rows (each with key, sessions and the same), total, sessions, duplicates, failed (each with path, error), damaged (paths of files with damaged lines), missing (paths of what was put away and cannot be read). Amounts are USD as decimal strings, exact."
 )]
 pub(crate) struct Usage {
     /// Paths, ids, beginnings of ids, 'latest', or directories

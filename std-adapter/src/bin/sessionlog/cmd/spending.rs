@@ -30,6 +30,8 @@ struct Report<'a> {
     failed: Vec<Failed>,
     /// Files in which lines are damaged: what those used is not in the figures.
     damaged: Vec<String>,
+    /// What was put away of sessions and cannot be read: it is not in the figures.
+    missing: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -73,6 +75,11 @@ pub(super) fn run(
             failed: found.failed.iter().map(failed).collect(),
             damaged: found
                 .damaged
+                .iter()
+                .map(|path| super::path_text(path))
+                .collect(),
+            missing: found
+                .missing
                 .iter()
                 .map(|path| super::path_text(path))
                 .collect(),
@@ -200,7 +207,8 @@ fn sessions_below(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = session_files(dir)?;
     files.retain(|path| {
         let named = path.extension().is_some_and(|end| end == EXTENSION);
-        named || recognise(path).is_ok_and(|format| format.is_some())
+        // What cannot be read is told.
+        named || !matches!(recognise(path), Ok(None) | Err(Error::Unrecognised { .. }))
     });
     Ok(files)
 }

@@ -137,6 +137,7 @@ pub(super) fn scope(section: &UsageSection) -> Scope {
     Scope {
         totals: section.totals,
         models: section.models.iter().map(model).collect(),
+        incomplete: section.incomplete,
     }
 }
 

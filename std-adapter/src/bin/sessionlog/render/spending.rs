@@ -3,7 +3,7 @@
 use super::Styles;
 use super::format::{count, thousands};
 use super::table::{Cell, Side, Table};
-use super::usage::{amount, count as number, tokens, usd};
+use super::usage::{amount, count as number, usd};
 use sessionlog::sanitize;
 use sessionlog::spending::Spending;
 use sessionlog::usage::UsageSection;
@@ -114,7 +114,8 @@ fn cells(
         usage.cache_read_tokens,
         usage.cache_write_tokens,
     ];
-    cells.extend(tiers.map(|tier| Cell::new(number(tokens(tier, &section.totals)), styles.plain)));
+    let whole = !section.incomplete && section.totals.is_complete();
+    cells.extend(tiers.map(|tier| Cell::new(number(amount(tier, whole, whole)), styles.plain)));
     let complete = section.cost.is_some();
     let exact = complete && !section.is_lower_bound();
     let cost = amount(section.known.total(), exact, complete);

@@ -2,7 +2,7 @@
 
 use super::Styles;
 use super::format::count;
-use super::usage::{Amount, Scope, in_words, tokens};
+use super::usage::{Amount, Scope, in_words};
 use super::wrap;
 use std::io::{self, Write};
 
@@ -62,7 +62,7 @@ pub(crate) fn write(
 
 fn figures(scope: &Scope) -> String {
     let total = scope.totals.usage.total_tokens();
-    let tokens = match tokens(total, &scope.totals) {
+    let tokens = match scope.tokens(total) {
         Amount::Exact(n) => count(n, "token", "tokens"),
         Amount::AtLeast(n) => format!("at least {}", count(n, "token", "tokens")),
         Amount::Unknown => "tokens unknown".to_owned(),
@@ -108,6 +108,7 @@ mod tests {
             told: ToldCost::default(),
         };
         Scope {
+            incomplete: false,
             totals,
             models: vec![model],
         }

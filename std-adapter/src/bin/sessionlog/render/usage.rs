@@ -15,6 +15,8 @@ pub(crate) struct Scope {
     pub(crate) totals: UsageTotals,
     /// By model, in the order to show.
     pub(crate) models: Vec<Model>,
+    /// A part could not be read.
+    pub(crate) incomplete: bool,
 }
 
 /// What one model used.
@@ -61,9 +63,15 @@ impl Scope {
 
     fn tier(&self, tier: impl Fn(&Cost) -> PicoUsd) -> Amount<PicoUsd> {
         let known: PicoUsd = self.models.iter().map(|model| tier(&model.known)).sum();
-        let complete = self.models.iter().all(|model| model.cost.is_some());
+        let complete = !self.incomplete && self.models.iter().all(|model| model.cost.is_some());
         let exact = complete && !self.models.iter().any(|model| model.long_context);
         amount(known, exact, complete)
+    }
+
+    /// Tokens of it.
+    pub(super) fn tokens(&self, tokens: u64) -> Amount<u64> {
+        let complete = !self.incomplete && self.totals.is_complete();
+        amount(tokens, complete, complete)
     }
 
     /// What the answers themselves tell; `None` if none does.
@@ -108,7 +116,7 @@ pub(super) fn told(cost: &ToldCost) -> Amount<PicoUsd> {
 }
 
 /// Tokens of some messages: how many used them is known of `totals`.
-pub(super) fn tokens(tokens: u64, totals: &UsageTotals) -> Amount<u64> {
+fn tokens(tokens: u64, totals: &UsageTotals) -> Amount<u64> {
     amount(tokens, totals.is_complete(), totals.is_complete())
 }
 
@@ -152,7 +160,7 @@ fn sums(branch: &Scope, file: &Scope, s: &Styles) -> Table<'static> {
                    cost: Option<fn(&Cost) -> PicoUsd>| {
         let mut cells = vec![Cell::new(name, style)];
         for scope in [branch, file] {
-            let used = tokens(&scope.totals).map(|used| self::tokens(used, &scope.totals));
+            let used = tokens(&scope.totals).map(|used| scope.tokens(used));
             let cost = cost.map(|tier| match used {
                 // What was not used costs nothing, at any price.
                 Some(Amount::Exact(0)) => Amount::Exact(PicoUsd(0)),

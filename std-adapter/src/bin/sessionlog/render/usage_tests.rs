@@ -35,7 +35,11 @@ fn scope(turns: u64, models: Vec<Model>) -> Scope {
     for model in &models {
         totals.merge(&model.totals);
     }
-    Scope { totals, models }
+    Scope {
+        totals,
+        models,
+        incomplete: false,
+    }
 }
 
 fn shown(branch: &Scope, file: &Scope) -> String {
