@@ -32,8 +32,9 @@ pub(super) struct Adding<'q> {
     total: Summing<'q>,
     /// What is known of what the user said.
     seen: HashSet<u64>,
-    /// The same of answers, and what was counted of them.
-    answers: HashMap<u64, Counted>,
+    /// The same of answers: which of `counted` it is, or [`NONE`].
+    answers: HashMap<u64, u32>,
+    counted: Vec<Counted>,
     /// Sessions whose words are known.
     done: HashSet<u64>,
     /// Forks, until the session that they were forked from is known, with their numbers in the order of the files.
@@ -53,16 +54,8 @@ struct Counted {
 }
 
 impl Counted {
-    /// What cannot be counted anew.
-    const ELSEWHERE: Self = Counted {
-        row: NONE,
-        model: 0,
-        tokens: [0; 6],
-        known: true,
-        told: true,
-    };
-
-    fn new(row: u32, model: u32, usage: Option<&Usage>, told: bool) -> Self {
+    /// `None` of more than can be kept: it cannot be counted anew.
+    fn new(row: u32, model: u32, usage: Option<&Usage>, told: bool) -> Option<Self> {
         let of = usage.copied().unwrap_or_default();
         let counts = [
             Some(of.input_tokens),
@@ -73,13 +66,17 @@ impl Counted {
             of.reasoning_tokens,
         ];
         let fits = counts.iter().flatten().all(|count| *count < NONE.into());
-        Counted {
-            row: if fits { row } else { NONE },
+        fits.then(|| Counted {
+            row,
             model,
             tokens: counts.map(|count| count.and_then(|n| n.try_into().ok()).unwrap_or(NONE)),
             known: usage.is_some(),
             told,
-        }
+        })
+    }
+
+    fn total(&self) -> Option<u64> {
+        self.usage().map(|usage| usage.total_tokens())
     }
 
     fn usage(&self) -> Option<Usage> {
@@ -98,8 +95,8 @@ impl Counted {
 
 /// A message, as one file tells of it, among those of all files.
 struct Keys {
-    /// Its own, that of the provider's names first: the one by which an answer counts.
-    own: [Option<u64>; 2],
+    /// Its own: by the provider's names, where there are any.
+    own: u64,
     /// What others may know it by.
     others: [Option<u64>; 2],
     /// What a fork says to be its parent's, for when that comes.
@@ -118,6 +115,7 @@ impl<'q> Adding<'q> {
             total: Summing::new(prices),
             seen: HashSet::new(),
             answers: HashMap::new(),
+            counted: Vec::new(),
             done: HashSet::new(),
             waiting: BTreeMap::new(),
             spending: Spending::default(),
@@ -192,17 +190,17 @@ impl<'q> Adding<'q> {
             let in_session = |session: u64| hash((session, message.print));
             let keys = match (lineage, leads) {
                 (None, _) => Keys {
-                    own: [message.response, Some(message.print)],
+                    own: message.response.unwrap_or(message.print),
                     others: [None; 2],
                     claim: None,
                 },
                 (Some(_), true) => Keys {
-                    own: [own.map(in_session), None],
+                    own: own.map_or(message.print, in_session),
                     others: [None; 2],
                     claim: None,
                 },
                 (Some(_), false) => Keys {
-                    own: [Some(own.map_or(message.print, in_session)), None],
+                    own: own.map_or(message.print, in_session),
                     others: [
                         own.map(claimed),
                         match parent_known {
@@ -219,64 +217,68 @@ impl<'q> Adding<'q> {
                 Inherited::Yes => true,
             };
             let is_known = !is_copied && self.is_known(message, &keys);
-            let mut counted = Counted::ELSEWHERE;
+            let mut counted = None;
             if is_known {
                 self.spending.duplicates += 1;
             } else if !is_copied {
                 counted = self.count(&file, message, session, &models);
             }
-            let all = keys.own.into_iter().chain([keys.claim]).flatten();
-            let mut first = true;
-            for key in all {
-                match message.answer {
-                    None => said.push(key),
-                    Some(_) if first => answered.push((key, counted)),
-                    Some(_) => answered.push((key, Counted::ELSEWHERE)),
+            match message.answer {
+                None => said.extend([keys.own].into_iter().chain(keys.claim)),
+                Some(_) => {
+                    answered.push((keys.own, counted));
+                    answered.extend(keys.claim.map(|claim| (claim, None)));
                 }
-                first = false;
             }
         }
         self.seen.extend(said);
         for (key, counted) in answered {
-            let known = self.answers.entry(key).or_insert(counted);
-            let total = |counted: &Counted| {
-                let usage = counted.usage().filter(|_| counted.row != NONE);
-                usage.map(|usage| usage.total_tokens())
-            };
-            if total(&counted) > total(known) {
-                *known = counted;
-            }
+            self.remember(key, counted);
         }
         self.done.extend(own);
     }
 
+    /// Notes that an answer is known; of several of one file the one that used most is what copies are held against.
+    fn remember(&mut self, key: u64, counted: Option<Counted>) {
+        let known = self.answers.entry(key).or_insert(NONE);
+        let Some(counted) = counted else { return };
+        match self.counted.get_mut(*known as usize) {
+            Some(before) if counted.total() > before.total() => *before = counted,
+            Some(_) => {}
+            None => {
+                *known = self.counted.len() as u32;
+                self.counted.push(counted);
+            }
+        }
+    }
+
     /// Whether a message was counted in an earlier file; if this one knows more of what it used, that counts there.
     fn is_known(&mut self, message: &Message, keys: &Keys) -> bool {
-        let mut all = keys.own.into_iter().chain(keys.others).flatten();
+        let mut all = [Some(keys.own)].into_iter().chain(keys.others).flatten();
         let Some(answer) = &message.answer else {
             return all.any(|key| self.seen.contains(&key));
         };
-        let Some(key) = all.find(|key| self.answers.contains_key(key)) else {
+        let Some(known) = all.find_map(|key| self.answers.get(&key)) else {
             return false;
         };
-        let Some(known) = self.answers.get_mut(&key) else {
-            return false;
+        let Some(known) = self.counted.get_mut(*known as usize) else {
+            return true;
         };
         let more = answer.usage.as_ref().filter(|usage| {
             let before = known.usage();
             before.is_none_or(|before| usage.total_tokens() > before.total_tokens())
         });
-        if let Some(usage) = more
-            && known.row != NONE
-        {
+        if let Some(usage) = more {
             let (before, told) = (known.usage(), known.told);
             let cost = answer.cost.as_deref().copied();
             let (row, model) = (known.row, known.model);
-            *known = Counted::new(row, model, Some(usage), told || cost.is_some());
-            let (provider, model) = &self.models[model as usize];
-            let named = (provider.as_deref(), model.as_deref());
-            for sum in [&mut self.sums[row as usize].1, &mut self.total] {
-                sum.correct(named, before.as_ref(), usage, cost.filter(|_| !told), told);
+            if let Some(more) = Counted::new(row, model, Some(usage), told || cost.is_some()) {
+                *known = more;
+                let (provider, model) = &self.models[model as usize];
+                let named = (provider.as_deref(), model.as_deref());
+                for sum in [&mut self.sums[row as usize].1, &mut self.total] {
+                    sum.correct(named, before.as_ref(), usage, cost.filter(|_| !told), told);
+                }
             }
         }
         true
@@ -288,9 +290,9 @@ impl<'q> Adding<'q> {
         message: &Message,
         session: u64,
         models: &[u32],
-    ) -> Counted {
+    ) -> Option<Counted> {
         if !self.question.asks(message) {
-            return Counted::ELSEWHERE;
+            return None;
         }
         let key = self.question.key(file, message);
         let row = match self.rows.get(&key) {
@@ -307,7 +309,7 @@ impl<'q> Adding<'q> {
         let Some(answer) = &message.answer else {
             sum.turn();
             self.total.turn();
-            return Counted::ELSEWHERE;
+            return None;
         };
         let (provider, model) = &file.models[answer.model as usize];
         let usage = answer.usage.as_ref();
