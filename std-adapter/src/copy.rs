@@ -11,7 +11,7 @@ use sessionlog_core::{
     EntryId, Timestamp,
     journal::Storage,
     json::{WriteError, write::write_all},
-    record::{Extent, Record, StoredEntry},
+    record::{Extent, Limits, Record, RecordScanner, StoredEntry},
 };
 use std::{
     collections::HashMap,
@@ -22,6 +22,20 @@ use std::{
 
 /// Bytes that are copied at once.
 const CHUNK: usize = 64 * 1024;
+
+/// The record in these bytes as a line, with its checksum; else why that is none.
+pub(crate) fn sealed_line(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let record = RecordScanner::scan(bytes, Limits::default());
+    let record = record.map_err(|error| error.fault.to_string())?;
+    let stored = StoredEntry {
+        bytes,
+        record: &record,
+    };
+    let mut line = Vec::new();
+    let sealed = stored.encode_sealed(&mut line);
+    sealed.map_err(|error| error.to_string())?;
+    Ok(line)
+}
 
 /// A file that is being written. Unless it is kept, it is removed again.
 pub(crate) struct NewFile {

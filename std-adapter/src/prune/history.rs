@@ -10,7 +10,7 @@
 
 use crate::{
     Error, SessionInfo, SessionLog, SystemClock,
-    copy::NewFile,
+    copy::{NewFile, sealed_line},
     files::{self, Open},
     flash,
     header::Source,
@@ -25,7 +25,7 @@ use serde_json::value::RawValue;
 use sessionlog_core::{
     Clock, EntryId, IdKind,
     json::{JsonWriter, write::write_all},
-    record::{LeafEntry, Limits, RecordScanner, StoredEntry, Totals},
+    record::{LeafEntry, Totals},
 };
 use std::{
     fs::{self, File},
@@ -381,16 +381,7 @@ fn header(log: &SessionLog, history: &str) -> Result<Vec<u8>, Error> {
     });
     let made = written.and_then(|()| json.finish());
     let bytes = made.map_err(|error| failed(error.to_string()))?;
-    let record = RecordScanner::scan(&bytes, Limits::default());
-    let record = record.map_err(|error| failed(error.fault.to_string()))?;
-    let stored = StoredEntry {
-        bytes: &bytes,
-        record: &record,
-    };
-    let mut line = Vec::new();
-    let sealed = stored.encode_sealed(&mut line);
-    sealed.map_err(|error| failed(error.to_string()))?;
-    Ok(line)
+    sealed_line(&bytes).map_err(failed)
 }
 
 /// Reads the rest, which shows that it is sound and means the same; `first` is the first node that it keeps.

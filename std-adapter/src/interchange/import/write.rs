@@ -3,7 +3,7 @@
 use super::{Taken, mark, mark::Mark};
 use crate::{
     Error, FileStorage,
-    copy::NewFile,
+    copy::{NewFile, sealed_line},
     files,
     interchange::{
         json::{Members, document},
@@ -15,7 +15,7 @@ use sessionlog_core::{
     crc::Crc32,
     journal::Storage,
     json::write::write_all,
-    record::{LeafEntry, Limits, RecordScanner, StoredEntry, Totals},
+    record::{LeafEntry, Totals},
 };
 use std::{
     fs::{self, File},
@@ -138,16 +138,7 @@ fn noted(
         bytes.push(b'\n');
         return Ok(bytes);
     }
-    let record = RecordScanner::scan(&bytes, Limits::default());
-    let record = record.map_err(|error| failed(error.fault.to_string()))?;
-    let stored = StoredEntry {
-        bytes: &bytes,
-        record: &record,
-    };
-    let mut line = Vec::new();
-    let encoded = stored.encode_sealed(&mut line);
-    encoded.map_err(|error| failed(error.to_string()))?;
-    Ok(line)
+    sealed_line(&bytes).map_err(failed)
 }
 
 /// The last record of an imported session, with its sums: it names the tip.
