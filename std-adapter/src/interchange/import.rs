@@ -20,7 +20,7 @@ use crate::{
     Error, SessionLog, SessionStore,
     files::{self, Open},
     flash,
-    lock::{open_for_writing, open_locked},
+    lock::open_locked,
     prune::ARCHIVE,
     reader::{Counts, name_of},
     store::{EXTENSION, check_id},
@@ -30,7 +30,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use write::{Made, append};
+use write::{Made, grow};
 
 /// Sessions made of one source with `--anew` that are looked for at most.
 const MAX_COPIES: u32 = 1_000;
@@ -274,7 +274,7 @@ fn opened(path: &Path) -> Result<Source, Error> {
 /// Makes a session anew of a source that has grown, unless somebody else has written to it.
 fn renew(taken: &Taken<'_>, imported: &mut Imported) -> Result<Outcome, Error> {
     let there = opened(&imported.path)?;
-    let from = first_new(taken.stream, &there)?;
+    let (from, _) = first_new(taken.stream, &there)?;
     if from.is_some_and(|from| from >= taken.stream.len) {
         return Ok(Outcome::Unchanged);
     }
@@ -302,10 +302,11 @@ fn renew(taken: &Taken<'_>, imported: &mut Imported) -> Result<Outcome, Error> {
     Ok(Outcome::Grown)
 }
 
-/// Adds to a copy what its source has more.
+/// Adds to a copy what its source has more, in a new file that replaces it, unless somebody else has written to it.
 fn add(taken: &Taken<'_>, imported: &mut Imported) -> Result<Outcome, Error> {
     let there = opened(&imported.path)?;
-    let Some(from) = first_new(taken.stream, &there)? else {
+    let (from, leaves) = first_new(taken.stream, &there)?;
+    let Some(from) = from else {
         return Ok(match begins_alike(taken.stream, &there)? {
             true => Outcome::Continued,
             false => Outcome::Differs,
@@ -314,13 +315,17 @@ fn add(taken: &Taken<'_>, imported: &mut Imported) -> Result<Outcome, Error> {
     if from >= taken.stream.len {
         return Ok(Outcome::Unchanged);
     }
+    if leaves > 0 {
+        // Its tip was moved here.
+        return Ok(Outcome::Continued);
+    }
     let path = &imported.path;
-    let (file, _lock) = open_for_writing(path)?;
+    let (file, _lock) = open_locked(path, Open::WriteNoFollow)?;
     let now = file.metadata().map_err(Error::io(path, "open"))?.len();
     if now != there.len {
         return Err(Error::Changed { path: path.clone() });
     }
-    append(taken.stream, from, file, &mut imported.added, path)?;
+    imported.added = grow(&there, taken.stream, from, path)?;
     Ok(Outcome::Grown)
 }
 
@@ -335,40 +340,45 @@ fn begins_alike(stream: &Source, session: &Source) -> Result<bool, Error> {
 }
 
 /// Where in the stream begins what the session does not have; `None` when the session has something else before that.
-/// Headers are not compared, and leaves of the session that the stream has not are passed over. Of a session whose
+/// Headers are not compared, and leaves of the session that the stream has not are passed over, and counted. Of a session whose
 /// beginning was put away, only what is left is compared.
-fn first_new(stream: &Source, session: &Source) -> Result<Option<u64>, Error> {
+fn first_new(stream: &Source, session: &Source) -> Result<(Option<u64>, u64), Error> {
     let (mut ours, mut theirs) = (session.lines(), stream.lines());
     let header = ours.next()?.map(|line| {
         let header = line.object().ok().and_then(Members::parse);
         header.is_some_and(|header| header.is_true("reclaimed"))
     });
     let (Some(reclaimed), _) = (header, theirs.next()?) else {
-        return Ok(None);
+        return Ok((None, 0));
     };
-    let mut whole = true;
+    let (mut whole, mut leaves) = (true, 0);
     if reclaimed {
         let first = ours.next()?.map(|line| line.bytes.to_vec());
         loop {
             match theirs.next()? {
                 Some(line) if Some(line.bytes) == first.as_deref() => break,
                 Some(_) => {}
-                None => return Ok(None),
+                None => return Ok((None, 0)),
             }
         }
     }
     while let Some(line) = theirs.next()? {
-        match same_line(&mut ours, line.bytes, &mut whole)? {
+        match same_line(&mut ours, line.bytes, &mut whole, &mut leaves)? {
             Some(true) => {}
-            Some(false) => return Ok(None),
-            None => return Ok(whole.then_some(line.start)),
+            Some(false) => return Ok((None, leaves)),
+            None => return Ok((whole.then_some(line.start), leaves)),
         }
     }
-    Ok(Some(stream.len))
+    Ok((Some(stream.len), leaves))
 }
 
 /// Whether the session's next line is this one; `None` when there is none.
-fn same_line(ours: &mut Lines<'_>, line: &[u8], whole: &mut bool) -> Result<Option<bool>, Error> {
+fn same_line(
+    ours: &mut Lines<'_>,
+    line: &[u8],
+    whole: &mut bool,
+    leaves: &mut u64,
+) -> Result<Option<bool>, Error> {
     while let Some(own) = ours.next()? {
         *whole = own.ended;
         if own.bytes == line {
@@ -377,6 +387,7 @@ fn same_line(ours: &mut Lines<'_>, line: &[u8], whole: &mut bool) -> Result<Opti
         if !own.bytes.starts_with(b"{\"type\":\"leaf\",") {
             return Ok(Some(false));
         }
+        *leaves += 1;
     }
     Ok(None)
 }

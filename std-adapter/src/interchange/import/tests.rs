@@ -179,7 +179,7 @@ fn a_session_that_is_written_to_right_now_is_not_replaced() {
     let cut = memchr::memrchr(b'\n', &whole[..whole.len() - 1]).unwrap() + 1;
     let place = Place::new("a.jsonl");
     let first = place.import(&whole[..cut]).unwrap();
-    let (_file, _lock) = open_for_writing(&first.path).unwrap();
+    let (_file, _lock) = crate::open_for_writing(&first.path).unwrap();
     let then = place.import(&whole);
     assert!(matches!(then, Err(Error::Locked { .. })), "{then:?}");
     assert_eq!(place.files(), 1);
@@ -251,4 +251,34 @@ fn what_a_stopped_import_left_behind_is_no_session() {
         fs::read(&wanted.path).unwrap()
     );
     assert_eq!(place.files(), 1);
+}
+
+/// A session of ours grows in a file beside it: whoever stops that finds the old one, whole.
+#[test]
+fn a_copy_grows_whole_or_not_at_all_and_its_tip_stays_where_it_was_moved() {
+    use std::io::Read as _;
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/sessions/flaky-test.jsonl");
+    let whole = fs::read(own).unwrap();
+    let part = |lines: usize| {
+        let lines = whole.split_inclusive(|byte| *byte == b'\n').take(lines);
+        lines.collect::<Vec<_>>().concat()
+    };
+    let place = Place::new("a.jsonl");
+    let first = place.import(&part(4)).unwrap();
+    let mut before = fs::File::open(&first.path).unwrap();
+    let grown = place.import(&part(6)).unwrap();
+    assert_eq!((grown.outcome, grown.added), (Outcome::Grown, 2));
+    assert_eq!(fs::read(&first.path).unwrap(), part(6));
+    let mut old = vec![];
+    before.read_to_end(&mut old).unwrap();
+    assert_eq!(old, part(4), "written in place");
+    assert_eq!(place.files(), 1);
+
+    let mut session = Session::open(&first.path, Options::default()).unwrap();
+    session.move_tip("msg-2").unwrap();
+    drop(session);
+    let moved = fs::read(&first.path).unwrap();
+    assert_eq!(place.import(&part(6)).unwrap().outcome, Outcome::Unchanged);
+    assert_eq!(place.import(&whole).unwrap().outcome, Outcome::Continued);
+    assert_eq!(fs::read(&first.path).unwrap(), moved);
 }

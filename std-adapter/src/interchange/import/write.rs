@@ -2,7 +2,7 @@
 
 use super::{Taken, mark, mark::Mark};
 use crate::{
-    Error, FileStorage,
+    Error,
     copy::{NewFile, sealed_line},
     files,
     interchange::{
@@ -13,12 +13,11 @@ use crate::{
 use sessionlog_core::{
     EntryId, IdKind, Timestamp,
     crc::Crc32,
-    journal::Storage,
     json::write::write_all,
     record::{LeafEntry, Totals},
 };
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -71,37 +70,65 @@ impl Made {
 
     /// Writes all of it in place of the file at `path`, which is as it was until it is whole.
     pub(super) fn replace(&self, stream: &Source, path: &Path) -> Result<(), Error> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(format!(".import-{}", Uuid::now_v7()));
-        let beside = PathBuf::from(beside);
-        let created = files::create_new(&beside).map_err(Error::io(&beside, "create"))?;
-        let mut copy = NewFile::new(beside, created)?;
-        self.fill(stream, &mut copy)?;
-        fs::rename(copy.path(), path).map_err(Error::io(path, "replace"))?;
-        copy.keep();
-        files::sync_dir(&files::dir_of(path))
+        replaced(path, |copy| self.fill(stream, copy))
     }
 
     fn fill(&self, stream: &Source, copy: &mut NewFile) -> Result<(), Error> {
         copy.encode(|sink| write_all(sink, &self.header))?;
-        let mut part = stream.part(self.from, stream.len);
-        let (mut chunk, mut end) = (vec![0; CHUNK], self.header.last().copied());
-        loop {
-            let read = part.read(&mut chunk).map_err(stream.failed())?;
-            if read == 0 {
-                break;
-            }
-            end = Some(chunk[read - 1]);
-            copy.encode(|sink| write_all(sink, &chunk[..read]))?;
-        }
+        let end = copied(stream, self.from, copy)?.end;
+        let end = end.or(self.header.last().copied());
         if end != Some(b'\n') {
             copy.encode(|sink| write_all(sink, b"\n"))?;
         }
         if let Some(leaf) = &self.leaf {
             copy.encode(|sink| write_all(sink, leaf))?;
         }
-        copy.sync()
+        Ok(())
     }
+}
+
+/// What was copied.
+struct Copied {
+    /// The last byte.
+    end: Option<u8>,
+    line_ends: u64,
+}
+
+/// Copies what stands in `from_file` from `from` on.
+fn copied(from_file: &Source, from: u64, copy: &mut NewFile) -> Result<Copied, Error> {
+    let mut part = from_file.part(from, from_file.len);
+    let mut chunk = vec![0; CHUNK];
+    let mut copied = Copied {
+        end: None,
+        line_ends: 0,
+    };
+    loop {
+        let read = part.read(&mut chunk).map_err(from_file.failed())?;
+        let Some(end) = chunk[..read].last() else {
+            return Ok(copied);
+        };
+        copied.end = Some(*end);
+        copied.line_ends += chunk[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
+        copy.encode(|sink| write_all(sink, &chunk[..read]))?;
+    }
+}
+
+/// Puts a new file, durable, in the place of the one at `path`, which is as it was until then.
+fn replaced<T>(
+    path: &Path,
+    fill: impl FnOnce(&mut NewFile) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".import-{}", Uuid::now_v7()));
+    let beside = PathBuf::from(beside);
+    let created = files::create_new(&beside).map_err(Error::io(&beside, "create"))?;
+    let mut copy = NewFile::new(beside, created)?;
+    let made = fill(&mut copy)?;
+    copy.sync()?;
+    fs::rename(copy.path(), path).map_err(Error::io(path, "replace"))?;
+    copy.keep();
+    files::sync_dir(&files::dir_of(path))?;
+    Ok(made)
 }
 
 /// The stream's header with the id, and what is noted of the source.
@@ -171,48 +198,15 @@ fn leaf(taken: &Taken<'_>) -> Result<Option<Vec<u8>>, Error> {
     Ok(Some(line))
 }
 
-/// Adds to the session in `file` what stands in the stream from `from` on; it is as it was if that fails.
-pub(super) fn append(
-    stream: &Source,
-    from: u64,
-    file: File,
-    added: &mut u64,
-    path: &Path,
-) -> Result<(), Error> {
-    let mut storage = FileStorage::new(file).map_err(Error::io(path, "open"))?;
-    let before = storage.len();
-    let written = append_to(&mut storage, stream, from, added, path);
-    if written.is_err() {
-        // If that can be done; the failure counts.
-        let _ = storage.truncate(before);
-    }
-    written
-}
-
-fn append_to(
-    storage: &mut FileStorage,
-    stream: &Source,
-    from: u64,
-    added: &mut u64,
-    path: &Path,
-) -> Result<(), Error> {
-    let cannot = |error: sessionlog_core::json::WriteError<io::Error>| {
-        Error::io(path, "write")(io::Error::other(error.to_string()))
-    };
-    let mut part = stream.part(from, stream.len);
-    let (mut chunk, mut end) = (vec![0; CHUNK], b'\n');
-    loop {
-        let read = part.read(&mut chunk).map_err(stream.failed())?;
-        if read == 0 {
-            break;
+/// Adds what stands in the stream from `from` on to the session that is `there`, at `path`. Gives the number of records added.
+pub(super) fn grow(there: &Source, stream: &Source, from: u64, path: &Path) -> Result<u64, Error> {
+    replaced(path, |copy| {
+        copied(there, 0, copy)?;
+        let Copied { end, mut line_ends } = copied(stream, from, copy)?;
+        if end != Some(b'\n') {
+            line_ends += 1;
+            copy.encode(|sink| write_all(sink, b"\n"))?;
         }
-        end = chunk[read - 1];
-        *added += chunk[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
-        write_all(storage, &chunk[..read]).map_err(cannot)?;
-    }
-    if end != b'\n' {
-        *added += 1;
-        write_all(storage, b"\n").map_err(cannot)?;
-    }
-    storage.sync().map_err(Error::io(path, "sync"))
+        Ok(line_ends)
+    })
 }
