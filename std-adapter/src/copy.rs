@@ -1,17 +1,17 @@
 //! Records carried into another session's file: as they are, or linked anew.
 
 use crate::{
-    Error, FileStorage,
+    Error, FileStorage, SessionLog,
     header::Source,
     io::read_at,
     scan::{changed, scan_again},
 };
 use serde::de::IgnoredAny;
 use sessionlog_core::{
-    EntryId, Timestamp,
+    EntryId, IdKind, Timestamp,
     journal::Storage,
     json::{WriteError, write::write_all},
-    record::{Extent, Limits, Record, RecordScanner, StoredEntry},
+    record::{Extent, LeafEntry, Limits, Record, RecordScanner, StoredEntry, Totals},
 };
 use std::{
     collections::HashMap,
@@ -34,6 +34,36 @@ pub(crate) fn sealed_line(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut line = Vec::new();
     let sealed = stored.encode_sealed(&mut line);
     sealed.map_err(|error| error.to_string())?;
+    Ok(line)
+}
+
+/// What ends a copy: a leaf that names `entry`, the one with this `index` in `log`.
+///
+/// `log` is all that stands before it; the leaf sums it up if `sums` says so.
+pub(crate) fn last_leaf(
+    log: &SessionLog,
+    index: u32,
+    entry: &EntryId,
+    timestamp: Timestamp,
+    sums: bool,
+) -> Result<Vec<u8>, Error> {
+    let mut sequence = log.sequence();
+    let id = EntryId::own(IdKind::Leaf, sequence.take());
+    let totals = sums.then(|| Totals {
+        branch: log.branch_usage(index),
+        spent: log.spent(),
+        watermark: log.watermark(),
+        next_seq: sequence.peek(),
+    });
+    let leaf = LeafEntry {
+        id: &id,
+        timestamp,
+        entry_id: entry,
+        totals: totals.as_ref(),
+    };
+    let mut line = Vec::new();
+    leaf.encode(&mut line)
+        .map_err(|error| Error::io(log.path(), "convert")(io::Error::other(error.to_string())))?;
     Ok(line)
 }
 

@@ -1,11 +1,15 @@
 //! A branch copied into a session of its own.
 
 use crate::{
-    Error, SessionLog, SessionStore, SystemClock, copy::NewFile, header::Source, reader::Counts,
+    Error, SessionLog, SessionStore, SystemClock,
+    copy::{NewFile, last_leaf},
+    header::Source,
+    reader::Counts,
 };
 use sessionlog_core::{
-    Clock, EntryId, IdKind,
-    record::{Header, Kind, LeafEntry, Totals},
+    Clock, EntryId,
+    json::write::write_all,
+    record::{Header, Kind},
 };
 use std::path::PathBuf;
 
@@ -121,21 +125,8 @@ fn end_with_leaf(
             path: source.path().to_owned(),
         });
     }
-    let mut sequence = copied.sequence();
-    let id = EntryId::own(IdKind::Leaf, sequence.take());
-    let totals = Totals {
-        branch: copied.branch_usage(last),
-        spent: copied.spent(),
-        watermark: copied.watermark(),
-        next_seq: sequence.peek(),
-    };
-    let leaf = LeafEntry {
-        id: &id,
-        timestamp: clock.now(),
-        entry_id: entry,
-        totals: Some(&totals),
-    };
-    copy.encode(|sink| leaf.encode(sink)).map(|_| ())
+    let leaf = last_leaf(&copied, last, entry, clock.now(), true)?;
+    copy.encode(|sink| write_all(sink, &leaf))
 }
 
 fn entry_id(id: Option<&str>) -> Option<EntryId> {

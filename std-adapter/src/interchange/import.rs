@@ -20,7 +20,7 @@ use crate::{
     Error, SessionLog, SessionStore,
     files::{self, Open},
     flash,
-    lock::open_locked,
+    lock::{WriterLock, open_locked},
     prune::ARCHIVE,
     reader::{Counts, name_of},
     store::{EXTENSION, check_id},
@@ -291,13 +291,8 @@ fn renew(taken: &Taken<'_>, imported: &mut Imported) -> Result<Outcome, Error> {
     if !mark.ends(&there)? {
         return Ok(Outcome::Continued);
     }
-    let path = &imported.path;
-    let (file, _lock) = open_locked(path, Open::WriteNoFollow)?;
-    let now = file.metadata().map_err(Error::io(path, "open"))?.len();
-    if now != there.len {
-        return Err(Error::Changed { path: path.clone() });
-    }
-    Made::of(taken, &imported.id)?.replace(taken.stream, path)?;
+    let _lock = lock_as_read(&there)?;
+    Made::of(taken, &imported.id)?.replace(taken.stream, &imported.path)?;
     imported.added = taken.log.entry_count().saturating_sub(mark.entries);
     Ok(Outcome::Grown)
 }
@@ -319,14 +314,20 @@ fn add(taken: &Taken<'_>, imported: &mut Imported) -> Result<Outcome, Error> {
         // Its tip was moved here.
         return Ok(Outcome::Continued);
     }
-    let path = &imported.path;
-    let (file, _lock) = open_locked(path, Open::WriteNoFollow)?;
-    let now = file.metadata().map_err(Error::io(path, "open"))?.len();
-    if now != there.len {
-        return Err(Error::Changed { path: path.clone() });
-    }
-    imported.added = grow(&there, taken.stream, from, path)?;
+    let _lock = lock_as_read(&there)?;
+    imported.added = grow(&there, taken.stream, from, &imported.path)?;
     Ok(Outcome::Grown)
+}
+
+/// Locks a session that was read without a lock, unless somebody has written to it since.
+fn lock_as_read(there: &Source) -> Result<WriterLock, Error> {
+    let path = &there.path;
+    let (file, lock) = open_locked(path, Open::WriteNoFollow)?;
+    let now = file.metadata().map_err(Error::io(path, "open"))?.len();
+    match now == there.len {
+        true => Ok(lock),
+        false => Err(Error::Changed { path: path.clone() }),
+    }
 }
 
 /// They have their first record in common, the headers not counted: each was gone on with.

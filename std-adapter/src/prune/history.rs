@@ -10,7 +10,7 @@
 
 use crate::{
     Error, SessionInfo, SessionLog, SystemClock,
-    copy::{NewFile, sealed_line},
+    copy::{NewFile, last_leaf, sealed_line},
     files::{self, Open},
     flash,
     header::Source,
@@ -23,9 +23,8 @@ use crate::{
 };
 use serde_json::value::RawValue;
 use sessionlog_core::{
-    Clock, EntryId, IdKind,
+    Clock, EntryId,
     json::{JsonWriter, write::write_all},
-    record::{LeafEntry, Totals},
 };
 use std::{
     fs::{self, File},
@@ -251,27 +250,12 @@ fn put_away(log: &SessionLog, cut: u64, archive: &Path) -> Result<PathBuf, Error
     if let Some(tip) = before.tip()
         && let Some(Ok(entry_id)) = before.node(tip).and_then(|n| n.id).map(EntryId::try_from)
     {
-        let mut sequence = before.sequence();
-        let id = EntryId::own(IdKind::Leaf, sequence.take());
-        let totals = Totals {
-            branch: before.branch_usage(tip),
-            spent: before.spent(),
-            watermark: before.watermark(),
-            next_seq: sequence.peek(),
-        };
         // Of a session whose beginning is put away already, nobody counts these anew.
-        let totals = before
-            .header()
-            .is_some_and(|h| !h.reclaimed)
-            .then_some(totals);
+        let sums = before.header().is_some_and(|h| !h.reclaimed);
         let time = before.node(tip).and_then(|node| node.timestamp);
-        let leaf = LeafEntry {
-            id: &id,
-            timestamp: time.unwrap_or_else(|| SystemClock::new().now()),
-            entry_id: &entry_id,
-            totals: totals.as_ref(),
-        };
-        copied.encode(|sink| leaf.encode(sink))?;
+        let time = time.unwrap_or_else(|| SystemClock::new().now());
+        let leaf = last_leaf(&before, tip, &entry_id, time, sums)?;
+        copied.encode(|sink| write_all(sink, &leaf))?;
     }
     let (file, bytes) = copied.written()?;
     let (_, found) = audited(copied.path(), file, bytes, |_, _| {})?;

@@ -3,19 +3,14 @@
 use super::{Taken, mark, mark::Mark};
 use crate::{
     Error,
-    copy::{NewFile, sealed_line},
+    copy::{NewFile, last_leaf, sealed_line},
     files,
     interchange::{
         json::{Members, document},
         lines::Source,
     },
 };
-use sessionlog_core::{
-    EntryId, IdKind, Timestamp,
-    crc::Crc32,
-    json::write::write_all,
-    record::{LeafEntry, Totals},
-};
+use sessionlog_core::{EntryId, Timestamp, crc::Crc32, json::write::write_all};
 use std::{
     fs,
     io::{self, Read},
@@ -177,25 +172,8 @@ fn leaf(taken: &Taken<'_>) -> Result<Option<Vec<u8>>, Error> {
     let (Some(index), Ok(entry_id)) = (log.find(tip), EntryId::try_from(&**tip)) else {
         return Ok(None);
     };
-    let mut sequence = log.sequence();
-    let id = EntryId::own(IdKind::Leaf, sequence.take());
-    let totals = Totals {
-        branch: log.branch_usage(index),
-        spent: log.spent(),
-        watermark: log.watermark(),
-        next_seq: sequence.peek(),
-    };
-    let leaf = LeafEntry {
-        id: &id,
-        timestamp: Timestamp::parse(time).unwrap_or_default(),
-        entry_id: &entry_id,
-        totals: Some(&totals),
-    };
-    let mut line = Vec::new();
-    let encoded = leaf.encode(&mut line);
-    encoded
-        .map_err(|error| Error::io(log.path(), "convert")(io::Error::other(error.to_string())))?;
-    Ok(Some(line))
+    let time = Timestamp::parse(time).unwrap_or_default();
+    last_leaf(log, index, &entry_id, time, true).map(Some)
 }
 
 /// Adds what stands in the stream from `from` on to the session that is `there`, at `path`. Gives the number of records added.
