@@ -162,6 +162,22 @@ impl View {
         if out.is_empty() {
             return Ok(0);
         }
+        let streamed = at >= self.base.max(self.copy_len.into());
+        if streamed && !self.enter(device, at)? {
+            return Ok(fill(up_to(out, at, self.len), 0));
+        }
+        self.walk(device, at, out)
+    }
+
+    /// Reads what `at` lies in, which has been entered: a function of its own, so that a search for a far block has no
+    /// walk's stack above it.
+    #[inline(never)]
+    fn walk<F: ReadNorFlash>(
+        &self,
+        device: &mut Device<F>,
+        at: u64,
+        out: &mut [u8],
+    ) -> Result<usize, F::Error> {
         let limit;
         let mut walk;
         if at < self.copy_len.into() {
@@ -177,14 +193,12 @@ impl View {
                 *last = b'\n';
             }
             return Ok(count);
-        } else if self.enter(device, at)? {
+        } else {
             let present = &device.present;
             limit = present.part.limit;
             let start = present.start(at, device.geometry.header_len());
             let offset = present.part.start.wrapping_add(start.ahead.into());
             walk = Walk::new(Content::Stream, present.seq, start.pos, offset);
-        } else {
-            return Ok(fill(up_to(out, at, self.len), 0));
         }
         while device.next(&mut walk)? {
             if walk.content == Content::Stream {

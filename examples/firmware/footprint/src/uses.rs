@@ -85,7 +85,12 @@ pub fn resume(
 /// A message, durable.
 #[inline(never)]
 pub fn append(log: &mut Log) -> Option<()> {
-    log.append(&Verbatim(black_box(SAID))).ok()?;
+    append_of(log, black_box(SAID))
+}
+
+/// A message of any length, durable.
+pub fn append_of(log: &mut Log, payload: &[u8]) -> Option<()> {
+    log.append(&Verbatim(payload)).ok()?;
     Some(())
 }
 

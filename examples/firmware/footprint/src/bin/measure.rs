@@ -111,6 +111,11 @@ fn main() -> ! {
     );
     report("append", &mut core.SYST, &mut || uses::append(log));
     println!("stack end_turn {}", stack(&mut || uses::end_turn(log)));
+    // A record over four blocks: whoever reads it has far blocks to find, with all that reads it on the stack.
+    if uses::append_of(log, &long()).is_none() {
+        println!("no room for a long record");
+        process::exit(1);
+    }
     println!(
         "stack compact {}",
         stack(&mut || uses::compact(log, window))
@@ -125,6 +130,18 @@ fn main() -> ! {
         stack(&mut || uses::resume(place, flash(), window))
     );
     process::exit(0)
+}
+
+/// A message of 14 KiB.
+#[inline(never)]
+fn long() -> [u8; 14 * 1024] {
+    const BEFORE: &[u8] = br#"{"role":"user","content":""#;
+    const AFTER: &[u8] = br#""}"#;
+    let mut payload = [b'.'; 14 * 1024];
+    payload[..BEFORE.len()].copy_from_slice(BEFORE);
+    let end = payload.len() - AFTER.len();
+    payload[end..].copy_from_slice(AFTER);
+    payload
 }
 
 /// Often enough to open blocks, which goes deepest.
