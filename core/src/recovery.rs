@@ -491,9 +491,6 @@ impl<W: Scanning> Framer<W> {
             }
             State::Seek { .. } | State::Skip => {}
         }
-        if !terminated && self.at == self.counted_to {
-            return None;
-        }
         let told = core::mem::replace(&mut self.damage_told, true);
         match (terminated, told) {
             (true, true) => None,

@@ -27,6 +27,8 @@ fn events(bytes: &[u8], step: usize) -> Vec<String> {
     };
     loop {
         let at = framer.offset() as usize;
+        let line_ends = bytes[..at].iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(framer.line(), line_ends as u64 + 1, "at {at}");
         let event = if at < bytes.len() {
             framer.feed(&bytes[at..bytes.len().min(at.saturating_add(step))])
         } else {
@@ -65,6 +67,20 @@ fn with_crc(line: &str) -> String {
     let open = line.strip_suffix('}').unwrap();
     let crc = crate::crc::Crc32::of(open.as_bytes());
     format!("{open},\"crc\":\"{crc:08x}\"}}")
+}
+
+#[test]
+fn health_has_four_names_and_one_is_clean() {
+    let seen = |corrupt, torn| {
+        let health = Health { corrupt, torn };
+        (health.name(), health.is_clean())
+    };
+    assert_eq!(seen(0, false), ("clean", true));
+    assert_eq!(seen(0, true), ("truncated", false));
+    for corrupt in [1, 2, u64::MAX] {
+        assert_eq!(seen(corrupt, false), ("corrupt", false));
+        assert_eq!(seen(corrupt, true), ("corrupt_and_truncated", false));
+    }
 }
 
 #[test]

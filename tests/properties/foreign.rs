@@ -59,6 +59,15 @@ fn exported(log: &SessionLog, target: Target, dir: &Path) -> PathBuf {
     path
 }
 
+/// opi parses each line into a `Value`, which holds no number beyond a double (F29).
+fn assert_readable_by_opi(path: &Path) {
+    let text = fs::read_to_string(path).expect("UTF-8");
+    for line in text.lines() {
+        let parsed = serde_json::from_str::<serde_json::Value>(line);
+        assert!(parsed.is_ok(), "{:?}: {line}", parsed.err());
+    }
+}
+
 /// Input: a file.
 ///
 /// It is read, checked, priced, exported and imported, or refused, alike each time. A foreign session becomes one of ours that is
@@ -89,6 +98,7 @@ pub fn foreign(input: &[u8]) {
         if target == Target::Opi && log.header().is_some() {
             let theirs = SessionLog::open(path).expect("an export is a session");
             assert!(theirs.health().is_clean(), "{:?}", theirs.problems());
+            assert_readable_by_opi(theirs.path());
         }
     }
     let ours = exported(&log, Target::Jsonl, dir.path());
