@@ -471,7 +471,8 @@ impl<W: Scanning> Framer<W> {
     fn end_line(&mut self, terminated: bool) -> Option<Signal> {
         self.terminated = terminated;
         match self.state {
-            State::Blank => return None,
+            // A line that the most has been salvaged from may hold more: none of it is torn.
+            State::Blank | State::Skip => return None,
             State::After { matched: 0, .. }
                 if self.damage.is_none() || self.counts_when_fused() =>
             {
@@ -489,7 +490,7 @@ impl<W: Scanning> Framer<W> {
                     return None;
                 }
             }
-            State::Seek { .. } | State::Skip => {}
+            State::Seek { .. } => {}
         }
         let told = core::mem::replace(&mut self.damage_told, true);
         match (terminated, told) {

@@ -3,6 +3,7 @@
 mod raw;
 
 use embedded_io::{ErrorType, Read, Seek, SeekFrom, Write};
+use memchr::memmem;
 use sessionlog_core::journal::Storage;
 use std::{fs::File, io};
 
@@ -20,12 +21,16 @@ pub const BUFFER_BYTES: usize = 1024 * 1024;
 /// ([`WriterLock`](crate::lock::WriterLock)), and a reader sees the file as long as it was then.
 /// Dropping the storage drops what was not flushed.
 ///
-/// After a failed append, `truncate` to the length before it restores the file and the buffer.
+/// After a failed append, `truncate` to the length before it restores the file and the buffer. Of what the file held
+/// before, nothing is cut that may be a whole record ([`FileStorage::may_hold_record`]): then `truncate` says that it
+/// cannot, and the journal closes the line instead.
 #[derive(Debug)]
 pub struct FileStorage<F = File> {
     file: F,
     /// What stands behind `written` and is not in the file yet.
     buffer: Vec<u8>,
+    /// Bytes that the file held when it was opened.
+    found: u64,
     /// Bytes of the file that count.
     written: u64,
     position: u64,
@@ -45,6 +50,7 @@ impl<F: RawFile> FileStorage<F> {
         Ok(Self {
             file,
             buffer: Vec::new(),
+            found: written,
             written,
             position: 0,
             ragged: false,
@@ -69,6 +75,32 @@ impl<F: RawFile> FileStorage<F> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// From offset `from` on the file held, when it was opened, what ends as a record with a checksum does
+    /// (`,"crc":"xxxxxxxx"}`). Where a torn tail is sought to cut it off, that is no unfinished record alone.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn may_hold_record(&self, from: u64) -> io::Result<bool> {
+        let mut chunk = vec![0; SEARCHED];
+        let (mut at, mut held) = (from, 0);
+        while at < self.found {
+            let room = (SEARCHED - held).min(usize::try_from(self.found - at).unwrap_or(SEARCHED));
+            let read = self.file.read_at(&mut chunk[held..held + room], at)?;
+            if read == 0 {
+                break;
+            }
+            let end = held + read;
+            if holds_seal(&chunk[..end]) {
+                return Ok(true);
+            }
+            at += read as u64;
+            // A seal may lie across.
+            held = end.min(SEAL - 1);
+            chunk.copy_within(end - held..end, 0);
+        }
+        Ok(false)
     }
 
     /// Writes at the file's end. Tells how many bytes were taken, also when it failed.
@@ -189,11 +221,28 @@ impl<F: RawFile> Storage for FileStorage<F> {
             }
         } else {
             self.buffer.clear();
-            self.written = len;
+            let keep = len < self.found && self.may_hold_record(len)?;
+            self.written = if keep { self.found } else { len };
             self.cut()?;
+            return Ok(!keep);
         }
         Ok(true)
     }
+}
+
+/// How a record with a checksum ends begins.
+const CHECKSUM: &[u8] = b",\"crc\":\"";
+
+/// Length of such an end: the checksum's eight digits, a quote and a brace follow.
+const SEAL: usize = CHECKSUM.len() + 10;
+
+/// Bytes that are searched at once for such an end.
+const SEARCHED: usize = 64 * 1024;
+
+fn holds_seal(bytes: &[u8]) -> bool {
+    memmem::find_iter(bytes, CHECKSUM)
+        .filter_map(|at| bytes.get(at + CHECKSUM.len()..at + SEAL))
+        .any(|end| end.ends_with(b"\"}") && end[..8].iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Writes all of `bytes` at `at`. Tells how many were taken, also when it failed.

@@ -225,3 +225,37 @@ fn short_and_interrupted_writes_go_on() {
         (0, io::ErrorKind::WriteZero)
     );
 }
+
+/// What was there before and may be a whole record is not cut; what was appended since is.
+#[test]
+fn a_record_that_was_there_before_is_never_cut() {
+    const SEALED: &str = r#"{"type":"x","crc":"0123abcd"}"#;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    for before in [0, 1, SEARCHED - 29, SEARCHED - 18, SEARCHED - 1, SEARCHED] {
+        let held = format!("first\n{}{SEALED}y", "x".repeat(before));
+        fs::write(&path, &held).unwrap();
+        let mut storage = open(&path);
+        assert!(storage.may_hold_record(6).unwrap(), "{before}");
+        assert!(!storage.may_hold_record(held.len() as u64 - 12).unwrap());
+        append(&mut storage, b"more");
+        storage.flush().unwrap();
+        assert!(!storage.truncate(6).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), held.as_bytes(), "{before}");
+        append(&mut storage, b"\n");
+        storage.sync().unwrap();
+        assert!(storage.truncate(held.len() as u64).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), held.as_bytes(), "{before}");
+    }
+    for torn in [
+        &SEALED[..28],
+        r#"{"type":"x","crc":"0123abcx"}"#,
+        r#"{"type":"x","crc":"0123abcd" }"#,
+    ] {
+        fs::write(&path, format!("first\n{torn}")).unwrap();
+        let mut storage = open(&path);
+        assert!(!storage.may_hold_record(6).unwrap(), "{torn}");
+        assert!(storage.truncate(6).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"first\n");
+    }
+}

@@ -322,6 +322,16 @@ impl Session {
         &self.resumed
     }
 
+    /// Whether the torn tail, if there is one, stays when something is appended, as a corrupt line: it may hold a whole
+    /// record. Else it is cut off. Reads it.
+    pub fn keeps_torn_tail(&mut self) -> Result<bool, Error> {
+        let Some(at) = self.resumed.notes.torn_at else {
+            return Ok(false);
+        };
+        let holds = self.journal.storage().may_hold_record(at);
+        holds.map_err(Error::io(&self.path, "read"))
+    }
+
     /// Usage and turns of the branch.
     pub fn branch_usage(&self) -> UsageTotals {
         self.journal.branch_usage()

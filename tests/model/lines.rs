@@ -82,10 +82,11 @@ fn judge(lines: &mut Lines, line: &[u8], start: usize, number: usize, ended: boo
     };
     let salvaged = salvage(line, first, start, lines.held.is_empty());
     if !ended {
-        // What follows the last record that counts is torn; white space alone is nothing.
+        // What follows the last record that counts is torn, unless more was not looked for; white space alone is nothing.
         let from = salvaged.last().map_or(0, |r| r.start + r.len - start);
+        let more = salvaged.len() == MOST_SALVAGED;
         if after(line, from).is_some() {
-            lines.torn = Some((start + from, line.len() - from));
+            lines.torn = (!more).then_some((start + from, line.len() - from));
         } else {
             lines.unended = salvaged.last().map(|r| (r.start, r.len));
         }

@@ -97,20 +97,21 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         if headless && self.books.tip == Tip::Nothing {
             return Err(JournalError::NotASession);
         }
+        let torn_at = resumed.notes.torn_at;
+        self.end = torn_at.unwrap_or(length);
+        // A torn tail may follow a salvaged entry, whose line has no end either.
         let mut last = [0];
-        self.storage.seek(SeekFrom::End(-1))?;
+        self.storage
+            .seek(SeekFrom::Start(self.end.saturating_sub(1)))?;
         self.storage.read(&mut last)?;
-        (self.tail, self.end) = match resumed.notes.torn_at {
-            Some(at) => (Tail::Torn, at),
-            None if last == *b"\n" => (Tail::Whole, length),
-            None => (Tail::Unended, length),
+        let whole = self.end == 0 || last == *b"\n";
+        self.saved_tail = if whole { Tail::Whole } else { Tail::Unended };
+        self.tail = match torn_at {
+            Some(_) => Tail::Torn,
+            None => self.saved_tail,
         };
         self.saved = self.books;
         self.saved_end = self.end;
-        self.saved_tail = match self.tail {
-            Tail::Unended => Tail::Unended,
-            Tail::Whole | Tail::Torn => Tail::Whole,
-        };
         Ok(())
     }
 

@@ -289,6 +289,43 @@ fn a_torn_tail_is_cut_or_closed_before_the_next_append_f28() {
     assert_eq!(lines(&disk), ["s", "msg-1", "leaf-2", "msg-3", "leaf-4"]);
 }
 
+/// However many records share a line, an append takes none of them away, and can be read itself.
+#[test]
+fn records_joined_on_the_last_line_are_kept_f20_f22() {
+    for records in 1..40 {
+        for stub in ["", "{\"type\":\"mess", "{\"x\":"] {
+            let disk = Shared::default();
+            let mut journal = create(&disk, Durability::Entry);
+            let header = disk.0.borrow().bytes.len();
+            for _ in 0..records {
+                journal.append(&Verbatim(say("x").as_bytes())).unwrap();
+            }
+            let joined = {
+                let bytes = &mut disk.0.borrow_mut().bytes;
+                let mut at = 0;
+                bytes.retain(|byte| {
+                    at += 1;
+                    at <= header || *byte != b'\n'
+                });
+                let records = bytes.len();
+                bytes.extend_from_slice(stub.as_bytes());
+                bytes[..records].to_vec()
+            };
+            let mut journal = open(&disk);
+            let id = journal
+                .append(&Verbatim(say("new").as_bytes()))
+                .unwrap()
+                .to_string();
+            assert!(
+                disk.0.borrow().bytes.starts_with(&joined),
+                "{records} {stub}"
+            );
+            assert_eq!(lines(&disk).last(), Some(&id), "{records} {stub}");
+            assert_eq!(context(&mut open(&disk)).last(), Some(&id));
+        }
+    }
+}
+
 #[test]
 fn a_foreign_file_is_continued_without_leaves_f27() {
     let disk = Shared::default();

@@ -274,6 +274,24 @@ fn a_kill_loses_nothing_that_was_acknowledged() {
     }
 }
 
+/// One damaged byte, the last line's end, takes no record away: neither at once nor when something is appended.
+#[test]
+fn a_whole_record_whose_line_end_was_hit_is_never_cut_off() {
+    let store = Store::new();
+    let id = store.new_session();
+    store.append(&id, &two_turns());
+    let whole = fs::read(store.path(&id)).unwrap();
+    let hit = [&whole[..whole.len() - 1], b"x"].concat();
+    fs::write(store.path(&id), &hit).unwrap();
+    let ran = store.feed(&["append", &id], user("After.").as_bytes());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("stays, as a corrupt line"), "{ran:?}");
+    let now = fs::read(store.path(&id)).unwrap();
+    assert!(now.starts_with(&hit));
+    let context = store.run(&["context", &id]);
+    assert!(context.out.contains("After."), "{context:?}");
+}
+
 #[test]
 fn a_torn_tail_is_removed_before_anything_is_appended() {
     let store = Store::new();

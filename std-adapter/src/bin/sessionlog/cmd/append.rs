@@ -32,12 +32,17 @@ pub(crate) fn run(args: &Append, global: &Global, out: &mut Output) -> Result<()
         },
         ..Options::default()
     };
-    let session = Session::open(&path, options)?;
+    let mut session = Session::open(&path, options)?;
     if let Some(at) = session.resumed().notes.torn_at {
-        out.warn(format_args!(
-            "{}: the last record was never finished; it is removed, from byte {at} on",
-            path.display()
-        ));
+        let file = path.display();
+        match session.keeps_torn_tail()? {
+            false => out.warn(format_args!(
+                "{file}: the last record was never finished; it is removed, from byte {at} on"
+            )),
+            true => out.warn(format_args!(
+                "{file}: what stands from byte {at} on is no record, but may hold one; it stays, as a corrupt line"
+            )),
+        }
     }
     if io::stdin().is_terminal() {
         out.note(format_args!(
