@@ -287,3 +287,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn no_cut_says_why() {
+    use std::string::ToString;
+    let told = NoCut::WindowTooSmall { held: 7 }.to_string();
+    assert!(told.contains("last 7 messages"), "{told}");
+    let told = NoCut::NothingToCompact.to_string();
+    assert_eq!(told, "nothing to compact");
+}

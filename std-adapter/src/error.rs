@@ -244,6 +244,15 @@ pub enum Error {
         /// Whose id it repeats, in words.
         whose: &'static str,
     },
+    /// So many entries name others that are lost that to make sure of each would take too long.
+    #[error(
+        "{}: too many entries name others that are lost; `sessionlog repair` makes a copy that can be continued, and keeps this one",
+        path.display()
+    )]
+    TooManyLost {
+        /// The session's file.
+        path: PathBuf,
+    },
     /// The system names no place for the user's data.
     #[error("no home directory is known: set SESSIONLOG_DIR to a directory for the sessions")]
     NoDataDir,
@@ -283,6 +292,7 @@ impl Error {
             JournalError::UnsupportedVersion(version) => Self::UnsupportedVersion { path, version },
             JournalError::StalePlan => Self::StalePlan { path },
             JournalError::Changed => Self::Changed { path },
+            JournalError::TooManyLost => Self::TooManyLost { path },
             JournalError::TipShadowed(byte) => Self::Shadowed {
                 path,
                 byte,

@@ -4,7 +4,7 @@ use crate::{
     compaction::NoCut,
     json::{WriteError, write::JsonWriteError},
     record::Fault,
-    replay::ReplayError,
+    replay::{ReplayError, TOO_MANY_LOST},
 };
 
 /// Why a journal's operation failed.
@@ -39,6 +39,8 @@ pub enum JournalError<E> {
     WindowTooSmall,
     /// The storage's bytes changed while they were read.
     Changed,
+    /// Too many entries name others that are lost ([`ReplayError::TooManyLost`]): the session needs a repair first.
+    TooManyLost,
 }
 
 impl<E> From<E> for JournalError<E> {
@@ -63,6 +65,7 @@ impl<E> From<ReplayError<E>> for JournalError<E> {
             ReplayError::Io(e) => Self::Io(e),
             ReplayError::WindowTooSmall => Self::WindowTooSmall,
             ReplayError::Changed => Self::Changed,
+            ReplayError::TooManyLost => Self::TooManyLost,
         }
     }
 }
@@ -87,6 +90,7 @@ impl<E: core::fmt::Display> core::fmt::Display for JournalError<E> {
             ),
             Self::WindowTooSmall => f.write_str("the window lent for reading is too small"),
             Self::Changed => f.write_str("the storage changed while it was read"),
+            Self::TooManyLost => f.write_str(TOO_MANY_LOST),
         }
     }
 }

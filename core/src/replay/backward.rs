@@ -22,6 +22,13 @@ pub(super) struct Mark {
     start: u64,
 }
 
+impl Mark {
+    /// Where the record's line ends.
+    pub(super) fn line_end(self) -> u64 {
+        self.line_end
+    }
+}
+
 /// What stands before the present place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Before {
@@ -103,11 +110,12 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         Ok(())
     }
 
-    /// Stands at the storage's end.
+    /// Stands at the storage's end, which is told.
     #[inline(never)]
-    pub(super) fn open_at_end(&mut self) -> Result<(), ReplayError<R::Error>> {
+    pub(super) fn open_at_end(&mut self) -> Result<u64, ReplayError<R::Error>> {
         let end = self.source.seek(SeekFrom::End(0))?;
-        self.open(end)
+        self.open(end)?;
+        Ok(end)
     }
 
     /// Reads the header, and looks for the end of a foreign log's linear prefix: among its first `look` nodes, or all.

@@ -1,5 +1,8 @@
 use super::*;
-use crate::{recovery::Event, replay::Records};
+use crate::{
+    recovery::Event,
+    replay::{ALWAYS_SEARCHED, Branch, MAX_SEARCHES, MIN_WINDOW, Records},
+};
 use proptest::prelude::*;
 use std::{borrow::ToOwned, string::String, vec, vec::Vec};
 
@@ -114,25 +117,63 @@ proptest! {
     }
 }
 
+/// Counts the bytes that are read.
+struct Counting<'a>(Bytes<'a>, &'a core::cell::Cell<usize>);
+
+impl embedded_io::ErrorType for Counting<'_> {
+    type Error = core::convert::Infallible;
+}
+
+impl Read for Counting<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+        let read = self.0.read(buf)?;
+        self.1.set(self.1.get() + read);
+        Ok(read)
+    }
+}
+
+impl Seek for Counting<'_> {
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, Self::Error> {
+        self.0.seek(to)
+    }
+}
+
+/// Parents and targets that are nowhere are sought in linear time: beyond that it is an error, not a wait.
+#[test]
+fn what_is_lost_is_sought_in_linear_time() {
+    let bridged = |n: u32| {
+        std::format!(
+            "{{\"type\":\"message\",\"id\":\"m{n}\",\"parent_id\":\"x{n}\",\"message\":{{\"role\":\"user\"}}}}\n\0\n"
+        )
+    };
+    let dangling =
+        |n: u32| std::format!("{{\"type\":\"leaf\",\"id\":\"l{n}\",\"entry_id\":\"x{n}\"}}\n");
+    for (lost, few, many) in [
+        (&bridged as &dyn Fn(u32) -> String, 100, 5_000),
+        (&dangling, 100, 10_000),
+    ] {
+        for (entries, expected) in [(few, Ok(())), (many, Err(ReplayError::TooManyLost))] {
+            let bytes = std::format!("{RECORD}\n{}", (0..entries).map(lost).collect::<String>());
+            let (read, mut window) = (core::cell::Cell::new(0), [0; 4096]);
+            let source = Counting(Bytes(bytes.as_bytes(), 0), &read);
+            let mut branch = Branch::new(source, &mut window, Limits::default()).unwrap();
+            let ended = loop {
+                match branch.next() {
+                    Ok(Some(_)) => {}
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            };
+            assert_eq!(ended, expected, "{entries}");
+            let most = (MAX_SEARCHES + 8) * bytes.len() as u64 + 2 * ALWAYS_SEARCHED;
+            assert!((read.get() as u64) < most, "{} of {most}", read.get());
+        }
+    }
+}
+
 /// A torn tail is neither scanned nor read twice, however long it is.
 #[test]
 fn a_torn_tail_is_read_once() {
-    struct Counting<'a>(Bytes<'a>, &'a core::cell::Cell<usize>);
-    impl embedded_io::ErrorType for Counting<'_> {
-        type Error = core::convert::Infallible;
-    }
-    impl Read for Counting<'_> {
-        fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
-            let read = self.0.read(buf)?;
-            self.1.set(self.1.get() + read);
-            Ok(read)
-        }
-    }
-    impl Seek for Counting<'_> {
-        fn seek(&mut self, to: SeekFrom) -> Result<u64, Self::Error> {
-            self.0.seek(to)
-        }
-    }
     let tail = std::format!("{}{}", &RECORD[..90], "z".repeat(100_000));
     let bytes = std::format!("{RECORD}\n{tail}");
     let read = core::cell::Cell::new(0);
@@ -148,4 +189,157 @@ fn a_torn_tail_is_read_once() {
         read.get()
     );
     assert_eq!(back.prev(), Before::Record);
+}
+
+#[test]
+fn a_window_below_the_least_is_refused() {
+    for len in [0, 1, MIN_WINDOW - 1] {
+        let mut window = vec![0; len];
+        let back = Backward::new(Bytes(b"", 0), &mut window, Limits::default(), 0);
+        assert_eq!(back.err(), Some(ReplayError::WindowTooSmall));
+        let records = Records::new(Bytes(b"", 0), &mut window, Limits::default(), 0, 1);
+        assert_eq!(records.err(), Some(ReplayError::WindowTooSmall));
+        let branch = Branch::new(Bytes(b"", 0), &mut window, Limits::default());
+        assert_eq!(branch.err(), Some(ReplayError::WindowTooSmall));
+    }
+    let mut window = [0; MIN_WINDOW];
+    assert!(Backward::new(Bytes(b"", 0), &mut window, Limits::default(), 0).is_ok());
+    assert!(Branch::new(Bytes(b"", 0), &mut window, Limits::default()).is_ok());
+}
+
+/// A source that fails at its `n`th read, or that has become shorter by then.
+struct Failing<'a> {
+    bytes: Bytes<'a>,
+    reads_left: usize,
+    shorter: bool,
+}
+
+impl embedded_io::ErrorType for Failing<'_> {
+    type Error = embedded_io::ErrorKind;
+}
+
+impl Read for Failing<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+        match self.reads_left.checked_sub(1) {
+            Some(left) => self.reads_left = left,
+            None if self.shorter => return Ok(0),
+            None => return Err(embedded_io::ErrorKind::Other),
+        }
+        Ok(self.bytes.read(buf).unwrap())
+    }
+}
+
+impl Seek for Failing<'_> {
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, Self::Error> {
+        Ok(self.bytes.seek(to).unwrap())
+    }
+}
+
+/// Whatever read fails: what was told until then is so, nothing more is told, and the failure is.
+#[test]
+fn a_failure_ends_the_reading_and_is_told() {
+    let lines = [
+        RECORD,
+        "y",
+        RECORD,
+        &std::format!("{RECORD}{RECORD}"),
+        RECORD,
+    ];
+    let bytes = lines.join("\n").into_bytes();
+    let whole: Vec<_> = backwards(&bytes, 64).into_iter().rev().collect();
+    for (shorter, expected) in [
+        (false, ReplayError::Io(embedded_io::ErrorKind::Other)),
+        (true, ReplayError::Changed),
+    ] {
+        for reads_left in 0.. {
+            let source = Failing {
+                bytes: Bytes(&bytes, 0),
+                reads_left,
+                shorter,
+            };
+            let (mut window, end) = ([0; 64], bytes.len() as u64);
+            let mut back = match Backward::new(source, &mut window, Limits::default(), end) {
+                Ok(back) => back,
+                Err(error) => {
+                    assert_eq!(error, expected);
+                    continue;
+                }
+            };
+            let mut told = 0;
+            loop {
+                match back.prev() {
+                    Before::Nothing => break,
+                    Before::Record => {
+                        assert!(
+                            matches!(whole[told], Seen::Record { start, .. } if start == back.start())
+                        );
+                    }
+                    Before::Corrupt => assert!(matches!(whole[told], Seen::Corrupt(_))),
+                    Before::Torn => assert!(matches!(whole[told], Seen::Torn(_))),
+                }
+                told += 1;
+            }
+            let failed = back.check();
+            assert_eq!(back.prev(), Before::Nothing);
+            if failed.is_ok() {
+                assert_eq!(told, whole.len());
+                assert!(reads_left > 10, "it read");
+                break;
+            }
+            assert_eq!(failed, Err(expected), "{reads_left}");
+        }
+    }
+}
+
+/// Each record can be gone back to, also those that share a damaged line; where there is none, that is told.
+#[test]
+fn marks_lead_back_to_their_records() {
+    let joined = std::format!("{RECORD}{RECORD}{RECORD}");
+    let bytes = [RECORD, &joined, "x", RECORD, &joined]
+        .join("\n")
+        .into_bytes();
+    let (mut window, end) = ([0; 100], bytes.len() as u64);
+    let new = |window| Backward::new(Bytes(&bytes, 0), window, Limits::default(), end).unwrap();
+    let mut marks = vec![];
+    let mut back = new(&mut window);
+    loop {
+        match back.prev() {
+            Before::Nothing => break,
+            Before::Record => marks.push((back.mark(), back.start(), back.salvaged())),
+            _ => {}
+        }
+    }
+    assert_eq!(marks.len(), 8);
+    for (index, &(mark, start, salvaged)) in marks.iter().enumerate() {
+        back.jump(mark);
+        assert_eq!((back.start(), back.salvaged()), (start, salvaged));
+        let rest = core::iter::from_fn(|| match back.prev() {
+            Before::Nothing => None,
+            before => Some((before == Before::Record).then(|| back.start())),
+        });
+        let rest: Vec<u64> = rest.flatten().collect();
+        let expected: Vec<u64> = marks[index + 1..].iter().map(|mark| mark.1).collect();
+        assert_eq!(rest, expected);
+        back.check().unwrap();
+    }
+    let elsewhere = Mark {
+        start: marks[0].1 + 1,
+        ..marks[0].0
+    };
+    back.jump(elsewhere);
+    assert_eq!(back.check(), Err(ReplayError::Changed));
+    assert_eq!(back.prev(), Before::Nothing);
+}
+
+#[test]
+fn errors_say_what_happened() {
+    use std::string::ToString;
+    for (error, words) in [
+        (ReplayError::Io("cable cut"), "reading failed: cable cut"),
+        (ReplayError::WindowTooSmall, "at least 64 bytes"),
+        (ReplayError::Changed, "changed while"),
+        (ReplayError::TooManyLost, "needs a repair"),
+    ] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
 }

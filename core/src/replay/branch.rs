@@ -80,7 +80,16 @@ pub struct Branch<'b, R: Read + Seek, W: Scanning = RecordScanner, T = Gathered>
     lowest: u64,
     lowest_corrupt: u64,
     lowest_link: u64,
+    /// Bytes that may still be read in vain.
+    in_vain: u64,
 }
+
+/// How many times its length a log is read, at most, for parents and leaves' targets that are nowhere; a short one as often
+/// as makes [`ALWAYS_SEARCHED`] bytes.
+pub const MAX_SEARCHES: u64 = 32;
+
+/// Bytes that may be read in vain in any log.
+pub const ALWAYS_SEARCHED: u64 = 4 * 1024 * 1024;
 
 impl<'b, R: Read + Seek> Branch<'b, R> {
     /// Reads the header and stands at the end. A foreign file is read up to its first entry with a parent.
@@ -119,6 +128,7 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
             lowest: u64::MAX,
             lowest_corrupt: u64::MAX,
             lowest_link: u64::MAX,
+            in_vain: 0,
         }
     }
 
@@ -134,7 +144,11 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
             Some(beginning) => self.pass.beginning.clone_from(beginning),
             None => self.back.read_beginning(look, &mut self.pass.beginning)?,
         }
-        self.back.open_at_end()
+        let end = self.back.open_at_end()?;
+        self.in_vain = end
+            .saturating_mul(MAX_SEARCHES)
+            .saturating_add(ALWAYS_SEARCHED);
+        Ok(())
     }
 
     /// Takes the nearest node with this id for the tip, whatever the file says. To be called first;
@@ -371,7 +385,7 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
                     if !self.pass.quiet {
                         self.note(|notes| count(&mut notes.dangling_leaves));
                     }
-                    self.back.jump(mark);
+                    self.return_to(mark);
                 }
                 _ => {}
             }
@@ -421,13 +435,24 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
             if !self.pass.quiet {
                 self.note(|notes| count(&mut notes.bridges));
             }
-            self.back.jump(mark);
+            self.return_to(mark);
             return Some(true);
         }
         if !self.pass.quiet {
             self.note(|notes| count(&mut notes.missing_parents));
         }
         None
+    }
+
+    /// Goes back to `mark` from the beginning, up to which something was sought in vain.
+    fn return_to(&mut self, mark: Mark) {
+        match self.in_vain.checked_sub(mark.line_end()) {
+            Some(left) => {
+                self.in_vain = left;
+                self.back.jump(mark);
+            }
+            None => self.back.fail(ReplayError::TooManyLost),
+        }
     }
 
     /// The kind of the node that was told last: of a header in the wrong place, unknown.

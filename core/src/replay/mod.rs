@@ -15,7 +15,7 @@ mod reverse;
 mod tally;
 
 pub use backward::Backward;
-pub use branch::{Branch, Link};
+pub use branch::{ALWAYS_SEARCHED, Branch, Link, MAX_SEARCHES};
 pub use forward::{
     ContextStart, Forward, Full, Node, Note, SliceTable, Slot, Table, context_start,
 };
@@ -24,6 +24,9 @@ pub use head::{Head, Notes};
 pub use reader::Records;
 pub use reverse::{Item, Reverse};
 pub use tally::{Gathered, Gathering, Tally};
+
+pub(crate) const TOO_MANY_LOST: &str =
+    "too many entries name others that are lost: the session needs a repair first";
 
 /// The smallest window that replay works with, in bytes.
 pub const MIN_WINDOW: usize = 64;
@@ -39,6 +42,9 @@ pub enum ReplayError<E> {
     WindowTooSmall,
     /// The storage became shorter, or its bytes changed, while it was read.
     Changed,
+    /// So many parents, or targets of leaves, are nowhere in the log that to make sure of each takes too long
+    /// ([`MAX_SEARCHES`]). A repaired copy names none that is not there.
+    TooManyLost,
 }
 
 impl<E> From<E> for ReplayError<E> {
@@ -53,6 +59,7 @@ impl<E: core::fmt::Display> core::fmt::Display for ReplayError<E> {
             Self::Io(e) => write!(f, "reading failed: {e}"),
             Self::WindowTooSmall => write!(f, "the window must be at least {MIN_WINDOW} bytes"),
             Self::Changed => f.write_str("the storage changed while it was read"),
+            Self::TooManyLost => f.write_str(TOO_MANY_LOST),
         }
     }
 }
