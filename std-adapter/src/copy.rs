@@ -166,10 +166,17 @@ impl NewFile {
     ) -> Result<(), Error> {
         let record = scan_again(source.file, extent).map_err(Error::io(from, "read"))?;
         let bytes = source.part(extent).map_err(Error::io(from, "read"))?;
-        let stored = StoredEntry {
-            bytes: &bytes,
-            record: &record,
-        };
+        self.noted(&bytes, &record, at)
+    }
+
+    /// Writes the header in `bytes`, and notes in it that the file was repaired (F9).
+    pub(crate) fn noted(
+        &mut self,
+        bytes: &[u8],
+        record: &Record,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let stored = StoredEntry { bytes, record };
         self.encode(|sink| stored.encode_repaired(at, sink).map(|_| ()))
     }
 

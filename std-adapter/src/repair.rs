@@ -15,7 +15,7 @@ use serde::Serialize;
 use sessionlog_core::{
     Clock, EntryId, Timestamp,
     json::write::write_all,
-    record::{Header, Kind},
+    record::{Header, Kind, Limits, RecordScanner},
     recovery::{Event, Found},
     replay::{Forward, Table},
 };
@@ -108,12 +108,12 @@ pub fn repair(path: &Path) -> Result<Repaired, Error> {
     let beside = PathBuf::from(name);
     let created = files::create_new(&beside).map_err(Error::io(&beside, "create"))?;
     let mut copy = NewFile::new(beside, created)?;
+    let note = plan.totals && losses_to_note(&log);
     if log.head().extent.is_none() {
         let modified = metadata.modified().map(timestamp_of).unwrap_or_default();
-        write_header(&mut copy, &log, &plan, modified)?;
+        write_header(&mut copy, &log, &plan, modified, note)?;
         done.header_made = true;
     }
-    let note = plan.totals && losses_to_note(&log);
     copy_records(&mut copy, &log, &file, (note, makes_roots), &mut done)?;
     let after = check(&mut copy, &log)?;
     copy.sync()?;
@@ -186,6 +186,8 @@ struct ForeignHeader<'a> {
     timestamp: Timestamp,
     cwd: &'a str,
     parent_session: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repaired: Option<Timestamp>,
 }
 
 fn write_header(
@@ -193,7 +195,9 @@ fn write_header(
     log: &SessionLog,
     plan: &Plan,
     modified: Timestamp,
+    note: bool,
 ) -> Result<(), Error> {
+    let repaired = note.then(|| SystemClock::new().now());
     let id = name_of(log.path());
     let timestamp = plan.first_time.unwrap_or(modified);
     if plan.makes_ours() {
@@ -205,7 +209,17 @@ fn write_header(
             branch_name: None,
             fork_point: None,
         };
-        return copy.encode(|sink| header.encode(sink)).map(|_| ());
+        let Some(at) = repaired else {
+            return copy.encode(|sink| header.encode(sink)).map(|_| ());
+        };
+        let failed = |error: String| Error::io(copy.path(), "write")(io::Error::other(error));
+        let mut line = Vec::new();
+        let encoded = header.encode(&mut line);
+        encoded.map_err(|error| failed(error.to_string()))?;
+        let bytes = line.trim_ascii_end();
+        let record = RecordScanner::scan(bytes, Limits::default());
+        let record = record.map_err(|error| failed(error.to_string()))?;
+        return copy.noted(bytes, &record, at);
     }
     let header = ForeignHeader {
         r#type: "session",
@@ -214,6 +228,7 @@ fn write_header(
         timestamp,
         cwd: "",
         parent_session: None,
+        repaired,
     };
     let line = serde_json::to_string(&header)
         .map_err(|error| Error::io(copy.path(), "write")(error.into()))?;
@@ -283,12 +298,13 @@ fn copy_records(
     })
 }
 
-/// Corrupt lines are left out of a file of ours, and its header does not say so yet.
+/// Corrupt lines are left out of a file of ours, or of one that has lost its header, and no header says so yet.
 ///
-/// That matters where totals count what was in them.
+/// That matters where totals count what was in them, or was not counted as the header said what is inherited.
 fn losses_to_note(log: &SessionLog) -> bool {
     let noted = log.header().is_some_and(|header| header.repaired.is_some());
-    log.health().corrupt > 0 && log.head().ours && !noted
+    let made = log.head().extent.is_none();
+    made || log.health().corrupt > 0 && log.head().ours && !noted
 }
 
 /// Reads the copy, which shows that it is whole and means the same.

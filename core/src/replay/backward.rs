@@ -110,12 +110,16 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
         Ok(())
     }
 
-    /// Stands at the storage's end, which is told.
+    /// Stands at the storage's end.
     #[inline(never)]
-    pub(super) fn open_at_end(&mut self) -> Result<u64, ReplayError<R::Error>> {
+    pub(super) fn open_at_end(&mut self) -> Result<(), ReplayError<R::Error>> {
         let end = self.source.seek(SeekFrom::End(0))?;
-        self.open(end)?;
-        Ok(end)
+        self.open(end)
+    }
+
+    /// Where the lines end that have not been visited.
+    pub(super) fn unread(&self) -> u64 {
+        self.line_end
     }
 
     /// Reads the header, and looks for the end of a foreign log's linear prefix: among its first `look` nodes, or all.

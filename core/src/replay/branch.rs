@@ -80,13 +80,16 @@ pub struct Branch<'b, R: Read + Seek, W: Scanning = RecordScanner, T = Gathered>
     lowest: u64,
     lowest_corrupt: u64,
     lowest_link: u64,
-    /// Bytes that may still be read in vain.
-    in_vain: u64,
+    /// How much may still be read in vain, in [`VAIN_UNIT`]s.
+    in_vain: u32,
 }
 
 /// How many times its length a log is read, at most, for parents and leaves' targets that are nowhere; a short one as often
 /// as makes [`ALWAYS_SEARCHED`] bytes.
 pub const MAX_SEARCHES: u64 = 32;
+
+/// Bytes that count as one when what is read in vain is counted.
+const VAIN_UNIT: u64 = 64;
 
 /// Bytes that may be read in vain in any log.
 pub const ALWAYS_SEARCHED: u64 = 4 * 1024 * 1024;
@@ -144,10 +147,10 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
             Some(beginning) => self.pass.beginning.clone_from(beginning),
             None => self.back.read_beginning(look, &mut self.pass.beginning)?,
         }
-        let end = self.back.open_at_end()?;
-        self.in_vain = end
-            .saturating_mul(MAX_SEARCHES)
-            .saturating_add(ALWAYS_SEARCHED);
+        self.back.open_at_end()?;
+        let most = self.back.unread().saturating_mul(MAX_SEARCHES);
+        let most = most.saturating_add(ALWAYS_SEARCHED) / VAIN_UNIT;
+        self.in_vain = u32::try_from(most).unwrap_or(u32::MAX);
         Ok(())
     }
 
@@ -446,7 +449,8 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
 
     /// Goes back to `mark` from the beginning, up to which something was sought in vain.
     fn return_to(&mut self, mark: Mark) {
-        match self.in_vain.checked_sub(mark.line_end()) {
+        let read = u32::try_from(mark.line_end() / VAIN_UNIT).unwrap_or(u32::MAX);
+        match self.in_vain.checked_sub(read) {
             Some(left) => {
                 self.in_vain = left;
                 self.back.jump(mark);

@@ -1,4 +1,4 @@
-use crate::run::{Store, lines, two_turns};
+use crate::run::{Store, lines, two_turns, user};
 use serde_json::json;
 use std::{fs, path::Path, time::SystemTime};
 
@@ -346,4 +346,57 @@ fn repair_says_what_it_did() {
         "{}",
         ran.out
     );
+}
+
+/// What was lost with the header may be missing from the sums; a header that is made anew says so.
+#[test]
+fn a_session_that_has_lost_its_header_and_an_answer_is_repaired() {
+    let store = Store::new();
+    let id = store.new_session();
+    store.append(&id, &two_turns());
+    let text = fs::read_to_string(store.path(&id)).unwrap();
+    let mut hit = 0;
+    let damaged: String = text
+        .split_inclusive('\n')
+        .map(|line| match line {
+            _ if line.contains("\"session\"") => line.replacen("version\"", "version", 1),
+            _ if line.contains("assistant") && hit == 0 => {
+                hit = 1;
+                line.replacen("assistant", "ass", 1)
+            }
+            _ => line.to_owned(),
+        })
+        .collect();
+    fs::write(store.path(&id), damaged).unwrap();
+    let told = store.ok(&["repair", &id]);
+    assert!(told.contains("a new one is made"), "{told}");
+    assert!(!told.contains("cannot be repaired"), "{told}");
+    let told = store.run(&["verify", &id]);
+    assert_eq!(told.code, 0, "{told:?}");
+    let header = fs::read_to_string(store.path(&id)).unwrap();
+    assert!(header.lines().next().unwrap().contains("\"repaired\":\""));
+}
+
+/// Too much that is lost would be sought again and again: the command refuses, a repaired copy goes on.
+#[test]
+fn a_session_that_has_lost_too_much_is_continued_when_repaired() {
+    let store = Store::new();
+    let id = store.new_session();
+    store.append(&id, &two_turns());
+    let mut text = fs::read_to_string(store.path(&id)).unwrap();
+    for n in 0..10_000 {
+        text += &format!("{{\"type\":\"leaf\",\"id\":\"l{n}\",\"entry_id\":\"x{n}\"}}\n");
+    }
+    fs::write(store.path(&id), &text).unwrap();
+    for args in [&["append", &id] as &[&str], &["leaf", &id, "msg-1"]] {
+        let refused = store.feed(args, user("after").as_bytes());
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.err.contains("`sessionlog repair`"), "{refused:?}");
+        assert_eq!(fs::read_to_string(store.path(&id)).unwrap(), text);
+    }
+    assert_eq!(store.run(&["context", &id]).code, 0);
+    store.ok(&["repair", &id]);
+    let ran = store.feed(&["append", &id], user("after").as_bytes());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    store.ok(&["verify", &id]);
 }
