@@ -192,7 +192,7 @@ pub(crate) struct Usage {
     pub(crate) many: Many,
     /// Your own prices, which go before the built-in ones: a JSON list of objects with "model", perhaps "provider",
     /// and "input", "output", "cache_read", "cache_write", "cache_write_1h" in USD per million tokens; one with "above" is for requests with more
-    /// input tokens than that
+    /// input tokens than that; a regular file of at most 1 MiB
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) prices: Option<PathBuf>,
 }
