@@ -28,6 +28,12 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+    /// A directory that lies too deep below the one that was to be searched, and was not entered.
+    #[error("{}: not entered, as it lies more than {} directories deep; name it for what is in it", path.display(), crate::interchange::MAX_DEPTH)]
+    TooDeep {
+        /// The directory.
+        path: PathBuf,
+    },
     /// Another process (or another handle in this one) is writing to the session.
     #[error(
         "{}: {} is writing to this session; try again when it is done, or read it meanwhile",

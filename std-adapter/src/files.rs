@@ -3,7 +3,7 @@
 use crate::Error;
 use std::{
     fs::{self, File, FileType, Metadata, OpenOptions},
-    io,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -56,6 +56,26 @@ pub(crate) fn open_regular(path: &Path, how: Open) -> Result<(File, Metadata), E
         return Err(not_a_session(path, metadata.file_type()));
     }
     Ok((file, metadata))
+}
+
+/// Reads a small file of text whole: a regular one, of at most `limit` bytes. What is said of the others fits behind its path.
+pub(crate) fn read_text(path: &Path, limit: u64) -> io::Result<String> {
+    let (file, metadata) = open_regular(path, Open::Read).map_err(|error| match error {
+        Error::Io { source, .. } => source,
+        Error::NotASession { reason, .. } => {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("this is {reason}"))
+        }
+        Error::NotFound { .. } => io::Error::new(io::ErrorKind::NotFound, "no such file"),
+        other => io::Error::other(other),
+    })?;
+    let mut text = String::new();
+    // Some systems have files whose length is not told.
+    let read = file.take(limit + 1).read_to_string(&mut text);
+    if metadata.len() > limit || text.len() as u64 > limit {
+        let words = format!("this is longer than {limit} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, words));
+    }
+    read.map(|_| text)
 }
 
 /// Tells the system that little of the file will be read: else it reads 16 times as much ahead. Only a hint.

@@ -27,7 +27,7 @@ mod quick;
 pub use export::{Exported, Target, export};
 pub use import::{Imported, Importer, Outcome};
 pub(crate) use out::Findings;
-pub use places::{session_files, sessions_in, usual_places};
+pub use places::{MAX_DEPTH, Searched, search, session_files, sessions_in, usual_places};
 pub(crate) use quick::{Id, Inherited, Quick, quick};
 
 use crate::{

@@ -16,6 +16,7 @@
 //! - [`redact`]: secrets masked.
 //! - [`sanitize`]: text from a session made safe to show.
 
+mod authors;
 pub mod clock;
 pub mod coordinator;
 mod copy;

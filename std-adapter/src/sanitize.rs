@@ -27,17 +27,18 @@ const JOINER: char = '\u{200d}';
 
 /// Whether a character acts on a terminal or cannot be seen.
 ///
-/// These are, by Unicode 17: the controls (Cc), the line and paragraph separators (Zl, Zp), the bidirectional controls,
-/// all of `Default_Ignorable_Code_Point` (soft hyphen, zero-width characters, fillers, variation selectors, tags), and the
-/// interlinear annotations.
+/// These are, by Unicode 17: the controls (Cc), the format characters (Cf: bidirectional controls, marks that draw around or
+/// join what follows, interlinear annotations), the line and paragraph separators (Zl, Zp), and all of
+/// `Default_Ignorable_Code_Point` (soft hyphen, zero-width characters, fillers, variation selectors, tags).
 #[must_use]
 pub const fn is_unprintable(c: char) -> bool {
-    // Source: DerivedCoreProperties.txt and PropList.txt of the Unicode Character Database.
+    // Source: DerivedGeneralCategory.txt and DerivedCoreProperties.txt of the Unicode Character Database.
     matches!(c,
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}'
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}'
+        | '\u{8e2}' | '\u{115f}' | '\u{1160}'
         | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
         | '\u{e0000}'..='\u{e0fff}')
 }
 

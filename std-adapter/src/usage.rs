@@ -2,6 +2,7 @@
 
 use crate::{
     SessionLog,
+    authors::{Authors, Named},
     pricing::{PriceMatch, PriceTable},
 };
 use sessionlog_core::{
@@ -188,6 +189,8 @@ pub(crate) struct Summing<'p> {
     prices: &'p PriceTable,
     section: UsageSection,
     rows: Vec<Row<'p>>,
+    /// Numbers of `section.models` and of `rows`.
+    authors: Authors,
 }
 
 impl<'p> Summing<'p> {
@@ -196,6 +199,7 @@ impl<'p> Summing<'p> {
             prices,
             section: UsageSection::default(),
             rows: Vec::new(),
+            authors: Authors::default(),
         }
     }
 
@@ -207,7 +211,7 @@ impl<'p> Summing<'p> {
     /// An assistant message, and what it reports.
     pub(crate) fn answer(
         &mut self,
-        (provider, model): (Option<&str>, Option<&str>),
+        named: Named<'_>,
         usage: Option<&Usage>,
         cost: Option<PicoUsd>,
     ) {
@@ -217,10 +221,9 @@ impl<'p> Summing<'p> {
             None => self.section.totals.add_unreported(),
         }
         let models = &mut self.section.models;
-        let same =
-            |row: &ModelUsage| row.model.as_deref() == model && row.provider.as_deref() == provider;
-        // There are few models, and mostly the last one goes on.
-        let at = models.iter().rposition(same).unwrap_or_else(|| {
+        let (at, new) = self.authors.number(named);
+        if new {
+            let (provider, model) = named;
             models.push(ModelUsage {
                 provider: provider.map(str::to_owned),
                 model: model.map(str::to_owned),
@@ -228,8 +231,8 @@ impl<'p> Summing<'p> {
                 ..ModelUsage::default()
             });
             self.rows.push(Row::new(provider, model, self.prices));
-            models.len() - 1
-        });
+        }
+        let at = at as usize;
         models[at].told.add(usage, cost);
         self.rows[at].add(usage, &mut models[at]);
     }
@@ -238,18 +241,16 @@ impl<'p> Summing<'p> {
     /// `told`.
     pub(crate) fn correct(
         &mut self,
-        (provider, model): (Option<&str>, Option<&str>),
+        named: Named<'_>,
         before: Option<&Usage>,
         usage: &Usage,
         cost: Option<PicoUsd>,
         told: bool,
     ) {
-        let models = &mut self.section.models;
-        let same =
-            |row: &ModelUsage| row.model.as_deref() == model && row.provider.as_deref() == provider;
-        let Some(at) = models.iter().rposition(same) else {
+        let Some(at) = self.authors.find(named) else {
             return;
         };
+        let (at, models) = (at as usize, &mut self.section.models);
         if !told {
             self.section.told.correct(before, usage, cost);
             models[at].told.correct(before, usage, cost);
@@ -382,6 +383,25 @@ mod tests {
             {"provider":"p","model":"two","input":10,"output":20}]"#;
         prices.merge_overrides(list).unwrap();
         prices
+    }
+
+    /// Each is found by its hash: a look at all that came before would be quadratic.
+    #[test]
+    fn a_model_a_line_keeps_the_order_of_the_file() {
+        let mut records = vec![HEADER.into()];
+        let name = |n: usize| format!("m{}", (n * 7) % 500);
+        for n in 0..1000 {
+            let (id, parent) = (format!("i{n}"), format!("i{}", n.max(1) - 1));
+            records.push(said(&id, &parent, "p", &name(n), USAGE));
+        }
+        let report = UsageReport::of(&log(&records), &prices());
+        for section in [&report.branch, &report.file] {
+            let names = section.models.iter().map(ModelUsage::name);
+            let expected = (0..500).map(|n| format!("p/{}", name(n)));
+            assert_eq!(names.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+            assert!(section.models.iter().all(|model| model.messages == 2));
+            assert_eq!(section.totals.usage.total_tokens(), 1000 * 1110);
+        }
     }
 
     const USAGE: &str = r#"{"input_tokens":1000,"output_tokens":10,"cache_read_tokens":100}"#;

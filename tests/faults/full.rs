@@ -174,12 +174,24 @@ fn a_full_disk() {
     );
 }
 
-/// Runs a command under a limit on the size of files, in units of 512 bytes. The signal is ignored, so that writes are short and
-/// then fail.
-fn limited(blocks: u64, command: &Command) -> Command {
+/// Who sees to it that a write beyond the limit fails, and does not kill by SIGXFSZ.
+#[derive(Clone, Copy)]
+enum Signal {
+    /// The program: the command does.
+    AsItComes,
+    /// Who starts it: the library changes nothing of its process.
+    Ignored,
+}
+
+/// Runs a command under a limit on the size of files, in units of 512 bytes: writes are short and then fail.
+fn limited(blocks: u64, signal: Signal, command: &Command) -> Command {
     let mut shell = Command::new("sh");
-    let script = "trap '' XFSZ; ulimit -f \"$1\" || exit 77; shift; exec \"$@\"";
-    shell.args(["-c", script, "sh", &blocks.to_string()]);
+    let trap = match signal {
+        Signal::AsItComes => "",
+        Signal::Ignored => "trap '' XFSZ; ",
+    };
+    let script = format!("{trap}ulimit -f \"$1\" || exit 77; shift; exec \"$@\"");
+    shell.args(["-c", &script, "sh", &blocks.to_string()]);
     shell.arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         shell.env(name, value.unwrap_or_default());
@@ -200,7 +212,10 @@ fn a_file_that_may_grow_no_more() {
             let path = new_session(dir.path());
             let what = format!("{mode}, {blocks} blocks");
             let fill = writer(&["fill", path.to_str().unwrap(), mode, "120", "700"]);
-            let ended = ends(limited(blocks, &fill).spawn().unwrap(), &what);
+            let ended = ends(
+                limited(blocks, Signal::Ignored, &fill).spawn().unwrap(),
+                &what,
+            );
             assert!(ended.status.success(), "{what}: {ended:?}");
             let said = Said::of(&ended.stdout);
             assert!(!said.failures.is_empty(), "{what}");
@@ -235,7 +250,7 @@ fn the_command_on_a_file_that_may_grow_no_more() {
             dir.path(),
             &["append", "--sync", mode, path.to_str().unwrap()],
         );
-        let mut shell = limited(40, &command);
+        let mut shell = limited(40, Signal::AsItComes, &command);
         shell.stdin(fs::File::open(&input).unwrap());
         let ended = ends(shell.spawn().unwrap(), mode);
         assert_eq!(ended.status.code(), Some(1), "{mode}");

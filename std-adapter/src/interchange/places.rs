@@ -8,8 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Directories in directories that are looked into at most.
-const MAX_DEPTH: usize = 16;
+/// So many directories deep [`search`] looks: no agent keeps its sessions deeper than four.
+pub const MAX_DEPTH: usize = 16;
 
 /// Where the other agents keep their sessions, whether anything is there or not. Each one's own environment variable
 /// goes before its usual place: `CLAUDE_CONFIG_DIR`, `CODEX_HOME`, `PI_CODING_AGENT_DIR`, `OPI_SESSIONS_DIR`,
@@ -44,50 +44,87 @@ fn places(cwd: &Path, variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBu
     found.into_iter().flatten().collect()
 }
 
-/// The sessions in a directory, however deep, of every format that is known: what a list shows of them, in the order of
-/// their paths. What is no session is left out; a file that may be one and cannot be read is there, with the reason.
-///
-/// # Errors
-/// Those of [`session_files`].
-pub fn sessions_in(dir: &Path) -> Result<Vec<SessionInfo>, Error> {
-    let files = session_files(dir)?;
-    let read = files.iter().filter_map(|file| SessionInfo::read_any(file));
-    Ok(read
-        .filter(|info| {
+/// What [`search`] found in a directory and below it.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Searched {
+    /// The files that may be sessions by their names, in order.
+    pub files: Vec<PathBuf>,
+    /// The directories that were not looked into, in order, and why: [`Error::TooDeep`] of what lies more than
+    /// [`MAX_DEPTH`] directories deep, [`Error::Io`] of what the system did not let be read.
+    pub left_out: Vec<(PathBuf, Error)>,
+}
+
+impl Searched {
+    /// The sessions among the files, of every format that is known: what a list shows of them, in the order of their paths.
+    /// What is no session is left out; a file that may be one and cannot be read is there, with the reason.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        let read = self
+            .files
+            .iter()
+            .filter_map(|file| SessionInfo::read_any(file));
+        read.filter(|info| {
             let unreadable = matches!(info.header, Err(HeaderFault::Unreadable(_)));
             info.format.is_some() || info.header.is_ok() || unreadable
         })
-        .collect())
+        .collect()
+    }
 }
 
-/// The files in a directory, however deep, that may be sessions by their names (`.jsonl`, `.json`, `.jsonl.zst`), in
-/// order. Links are not followed, and backups that claw-code keeps (`.rot-…`) are left out.
+/// Looks in a directory, and in those in it up to [`MAX_DEPTH`] deep, for files that may be sessions by their names
+/// (`.jsonl`, `.json`, `.jsonl.zst`). Links are not followed, and backups that claw-code keeps (`.rot-…`) are left out.
 ///
 /// # Errors
-/// [`Error::Io`] when `dir` cannot be read; directories in it that cannot be are left out.
-pub fn session_files(dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut files = Vec::new();
+/// [`Error::Io`] when `dir` cannot be read; what directories in it cannot be is told in the answer.
+pub fn search(dir: &Path) -> Result<Searched, Error> {
+    let mut found = Searched::default();
     let mut dirs = vec![(dir.to_owned(), 0)];
     while let Some((dir, depth)) = dirs.pop() {
-        let entries = match fs::read_dir(&dir) {
+        if depth > MAX_DEPTH {
+            let path = dir.clone();
+            found.left_out.push((dir, Error::TooDeep { path }));
+            continue;
+        }
+        let entries = match fs::read_dir(&dir).map_err(Error::io(&dir, "list")) {
             Ok(entries) => entries,
-            Err(error) if depth == 0 => return Err(Error::io(dir, "list")(error)),
-            Err(_) => continue,
+            Err(error) if depth == 0 => return Err(error),
+            Err(error) => {
+                found.left_out.push((dir, error));
+                continue;
+            }
         };
         for entry in entries.filter_map(Result::ok) {
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() && depth < MAX_DEPTH => {
-                    dirs.push((entry.path(), depth + 1));
-                }
+                Ok(kind) if kind.is_dir() => dirs.push((entry.path(), depth + 1)),
                 Ok(kind) if kind.is_file() && is_candidate(&entry.path()) => {
-                    files.push(entry.path());
+                    found.files.push(entry.path());
                 }
                 _ => {}
             }
         }
     }
-    files.sort();
-    Ok(files)
+    found.files.sort();
+    found
+        .left_out
+        .sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(found)
+}
+
+/// [`Searched::sessions`] of a directory.
+///
+/// # Errors
+/// Those of [`search`].
+pub fn sessions_in(dir: &Path) -> Result<Vec<SessionInfo>, Error> {
+    Ok(search(dir)?.sessions())
+}
+
+/// [`Searched::files`] of a directory.
+///
+/// # Errors
+/// Those of [`search`].
+pub fn session_files(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    Ok(search(dir)?.files)
 }
 
 fn is_candidate(path: &Path) -> bool {

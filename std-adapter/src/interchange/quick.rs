@@ -11,7 +11,7 @@ use super::{
     Format,
     lines::{MAX_LINE, Source, is_blank, mend},
 };
-use crate::{Error, io::read_at};
+use crate::{Error, authors::Authors, io::read_at};
 use sessionlog_core::{PicoUsd, Timestamp, Usage};
 
 /// Bytes that are read at once.
@@ -30,6 +30,8 @@ pub(crate) struct Quick {
     pub(crate) provider: String,
     /// Models, as answers name them.
     pub(crate) models: Vec<Option<String>>,
+    /// Their numbers.
+    pub(crate) authors: Authors,
     /// What the user said, and answers.
     pub(crate) said: Vec<Said>,
 }
@@ -90,15 +92,11 @@ pub(crate) struct Answered {
 
 impl Quick {
     fn model(&mut self, name: Option<&str>) -> u32 {
-        let known = self
-            .models
-            .iter()
-            .rposition(|known| known.as_deref() == name);
-        let at = known.unwrap_or_else(|| {
+        let (number, new) = self.authors.number((None, name));
+        if new {
             self.models.push(name.map(str::to_owned));
-            self.models.len() - 1
-        });
-        at as u32
+        }
+        number
     }
 }
 

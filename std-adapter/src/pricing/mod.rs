@@ -12,11 +12,15 @@ mod overrides;
 pub use decimal::{PriceError, micro_usd_per_mtok};
 pub use overrides::{OverrideError, OverrideFault};
 
+use crate::files;
 use sessionlog_core::{Cost, Price, Usage};
-use std::{collections::HashMap, fs, path::Path, sync::LazyLock};
+use std::{collections::HashMap, path::Path, sync::LazyLock};
 
 /// Longer names than this, in bytes, match nothing: a look-up's cost stays bounded.
 const MAX_MODEL_LEN: usize = 256;
+
+/// Bytes of a price list at most: several times what the built-in table has.
+pub const MAX_LIST_BYTES: u64 = 1 << 20;
 
 /// Prices by provider and model.
 #[derive(Clone, Debug, Default)]
@@ -113,15 +117,17 @@ impl PriceTable {
     /// The file is a JSON list of objects: `model`, and where known `provider`, `input`, `output`,
     /// `cache_read`, `cache_write`, `cache_write_1h` in decimal USD per million tokens, as strings or
     /// numbers. A tier that is left out is unknown; it is not taken from the built-in table. An entry with `above` is for
-    /// requests with more input tokens than that, beside the entry without.
+    /// requests with more input tokens than that, beside the entry without. The file is a regular one, of at most
+    /// [`MAX_LIST_BYTES`]: no pipe is waited for, and no device read without end.
     ///
     /// # Errors
     /// [`OverrideError`] names the file and, for its content, line and column.
     pub fn with_overrides(path: &Path) -> Result<Self, OverrideError> {
-        let text = fs::read_to_string(path).map_err(|source| OverrideError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text =
+            files::read_text(path, MAX_LIST_BYTES).map_err(|source| OverrideError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
         let mut table = Self::builtin().clone();
         match table.merge_overrides(&text) {
             Err(OverrideError::Invalid {

@@ -1,5 +1,6 @@
 use super::*;
 use sessionlog_core::Usage;
+use std::fs;
 
 fn found(provider: Option<&str>, model: &str) -> Option<(&'static str, &'static str)> {
     let found = PriceTable::builtin().lookup(provider, model)?;

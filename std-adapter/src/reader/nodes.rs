@@ -8,6 +8,7 @@ use sessionlog_core::{
 use std::{
     collections::{HashMap, hash_map::RandomState},
     hash::BuildHasher,
+    sync::Arc,
 };
 
 /// Stands for "none" where an index is stored.
@@ -271,7 +272,9 @@ struct Names {
     few: Vec<(Box<[u8]>, u32)>,
     /// The others.
     numbers: HashMap<Box<[u8]>, u32>,
-    names: Vec<Box<str>>,
+    names: Vec<Arc<str>>,
+    /// Their numbers, for a name that is written in another way: each line may bring a new one, so none is searched for.
+    known: HashMap<Arc<str>, u32>,
 }
 
 impl Names {
@@ -290,11 +293,12 @@ impl Names {
             return NONE;
         };
         // The same name may be written in several ways.
-        let known = self.names.iter().position(|known| **known == *name);
-        let number = known.unwrap_or_else(|| {
-            self.names.push(name.into());
-            self.names.len() - 1
-        }) as u32;
+        let name: Arc<str> = name.into();
+        let next = self.names.len() as u32;
+        let number = *self.known.entry(Arc::clone(&name)).or_insert(next);
+        if number == next {
+            self.names.push(name);
+        }
         match self.few.len() < FEW {
             true => self.few.push((json.into(), number)),
             false => drop(self.numbers.insert(json.into(), number)),

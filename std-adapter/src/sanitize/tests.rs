@@ -197,3 +197,19 @@ fn a_cut_leaves_no_joiner_behind() {
     assert_eq!(text.len() - "💻".len(), 4 * BYTES_PER_COLUMN);
     assert_eq!(truncate(&text, 4), format!("e{marks}👩…"));
 }
+
+/// Held against another's tables: those of `regex`, which are of Unicode 16. Unicode 17 adds no format character.
+#[test]
+fn whole_categories_are_unprintable() {
+    let hidden = regex::Regex::new(r"^[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]$").unwrap();
+    let mut buffer = [0; 4];
+    let all = ('\0'..=char::MAX).filter(|c| hidden.is_match(c.encode_utf8(&mut buffer)));
+    let passed: Vec<char> = all.filter(|c| !is_unprintable(*c)).collect();
+    assert_eq!(passed, []);
+    // What can be seen goes through, but for the marks of category Cf that are drawn around others.
+    let seen = regex::Regex::new(r"^[\p{L}\p{N}\p{P}\p{S}\p{Zs}\p{Co}]$").unwrap();
+    let fillers = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
+    for c in ('\0'..=char::MAX).filter(|c| is_unprintable(*c) && !fillers.contains(c)) {
+        assert!(!seen.is_match(c.encode_utf8(&mut buffer)), "{c:?}");
+    }
+}

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     Error,
+    authors::Authors,
     interchange::{Inherited, prints::hash},
     pricing::PriceTable,
     usage::Summing,
@@ -28,6 +29,8 @@ pub(super) struct Adding<'q> {
     /// With the sessions that have messages there, by their ids.
     sums: Vec<(HashSet<u64>, Summing<'q>)>,
     models: Vec<Name>,
+    /// Numbers of `models`.
+    authors: Authors,
     sessions: HashSet<u64>,
     total: Summing<'q>,
     /// What is known of what the user said.
@@ -111,6 +114,7 @@ impl<'q> Adding<'q> {
             rows: BTreeMap::new(),
             sums: Vec::new(),
             models: Vec::new(),
+            authors: Authors::default(),
             sessions: HashSet::new(),
             total: Summing::new(prices),
             seen: HashSet::new(),
@@ -322,12 +326,12 @@ impl<'q> Adding<'q> {
     }
 
     fn model(&mut self, name: &Name) -> u32 {
-        let known = self.models.iter().rposition(|known| known == name);
-        let at = known.unwrap_or_else(|| {
+        let (provider, model) = name;
+        let (number, new) = self.authors.number((provider.as_deref(), model.as_deref()));
+        if new {
             self.models.push(name.clone());
-            self.models.len() - 1
-        });
-        at as u32
+        }
+        number
     }
 
     pub(super) fn finish(mut self) -> Spending {

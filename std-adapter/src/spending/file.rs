@@ -2,6 +2,7 @@
 
 use crate::{
     Error, SessionLog,
+    authors::{Authors, Named},
     interchange::{
         self, Format, Id, Inherited, Quick,
         prints::{self, Said},
@@ -89,9 +90,10 @@ impl FileSpending {
             lineage: identity.lineage(&log),
             damaged: false,
         };
+        let mut authors = Authors::default();
         for part in parts.iter().rev().chain([&log]) {
             file.damaged |= part.health().corrupt > 0;
-            file.add(part, &mut identity);
+            file.add(part, &mut identity, &mut authors);
         }
         Ok(file)
     }
@@ -134,7 +136,7 @@ impl FileSpending {
     }
 
     /// Adds a part of the session.
-    fn add(&mut self, log: &SessionLog, identity: &mut Identity) {
+    fn add(&mut self, log: &SessionLog, identity: &mut Identity, authors: &mut Authors) {
         let begun = log.header();
         let begun = begun.and_then(|header| Timestamp::parse(&header.timestamp));
         for node in log.nodes() {
@@ -158,7 +160,7 @@ impl FileSpending {
                 _ => continue,
             };
             let answer = answer.map(|(named, usage, cost)| Answer {
-                model: self.model(named),
+                model: self.model(named, authors),
                 usage,
                 cost: cost.map(Box::new),
             });
@@ -173,16 +175,13 @@ impl FileSpending {
         }
     }
 
-    fn model(&mut self, named: (Option<&str>, Option<&str>)) -> u32 {
-        let same = |(provider, model): &(Option<String>, Option<String>)| {
-            (provider.as_deref(), model.as_deref()) == named
-        };
-        let at = self.models.iter().rposition(same).unwrap_or_else(|| {
+    fn model(&mut self, named: Named<'_>, authors: &mut Authors) -> u32 {
+        let (number, new) = authors.number(named);
+        if new {
             let owned = |name: Option<&str>| name.map(str::to_owned);
             self.models.push((owned(named.0), owned(named.1)));
-            self.models.len() - 1
-        });
-        at as u32
+        }
+        number
     }
 }
 

@@ -1,5 +1,7 @@
 //! What can be a session's id.
 
+use crate::sanitize::is_unprintable;
+
 /// Bytes of an id at most: as many as the format allows (F6).
 pub const MAX_ID_BYTES: usize = sessionlog_core::MAX_ID_LEN;
 
@@ -19,7 +21,8 @@ pub enum IdFault {
     /// It ends with a dot or a space, which some systems drop.
     #[error("it ends with a dot or a space")]
     Trailing,
-    /// It holds a character that separates paths, controls a terminal, or cannot be in a file's name on some system.
+    /// It holds a character that separates paths, controls a terminal or cannot be seen
+    /// ([`is_unprintable`]), or cannot be in a file's name on some system.
     #[error("it holds {0:?}")]
     Character(char),
     /// It names a device on Windows, or stands for something else in a command.
@@ -54,7 +57,7 @@ pub fn check_id(id: &str) -> Result<(), IdFault> {
 }
 
 fn is_bad(c: char) -> bool {
-    c.is_control() || r#"/\:*?"<>|"#.contains(c)
+    is_unprintable(c) || r#"/\:*?"<>|"#.contains(c)
 }
 
 /// Windows takes these names for devices, in any case and with any extension.
@@ -108,6 +111,12 @@ mod tests {
             ("a\\b", Character('\\')),
             ("C:x", Character(':')),
             ("a\0b", Character('\0')),
+            ("\u{202e}gnp.x", Character('\u{202e}')),
+            ("a\u{200b}", Character('\u{200b}')),
+            ("\u{feff}a", Character('\u{feff}')),
+            ("a\u{3164}b", Character('\u{3164}')),
+            ("a\u{e0041}", Character('\u{e0041}')),
+            ("a\u{13430}", Character('\u{13430}')),
             ("a\nb", Character('\n')),
             ("a\u{1b}[2J", Character('\u{1b}')),
             ("a\u{9b}", Character('\u{9b}')),

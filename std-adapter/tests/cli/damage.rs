@@ -175,6 +175,41 @@ fn verify_checks_the_sessions_in_a_directory() {
         let words = format!("{dir}/{skipped}: skipped, no session's file\n");
         assert!(ran.err.contains(&words), "{}", ran.err);
     }
+    // What lies too deep is told, and not said to be none.
+    let (mut at, mut named) = (store.home().join("deep"), String::new());
+    let top = at.to_str().unwrap().to_owned();
+    for _ in 0..16 {
+        at.push("d");
+    }
+    fs::create_dir_all(at.join("d/d")).unwrap();
+    for (dir, name) in [("", "in.jsonl"), ("d", "out.jsonl"), ("d/d", "out.jsonl")] {
+        fs::copy(&first, at.join(dir).join(name)).unwrap();
+    }
+    for args in [
+        &["verify", "--skipped"][..],
+        &["import"],
+        &["usage"],
+        &["list"],
+    ] {
+        let ran = store.run(&[args, &[&top]].concat());
+        assert_eq!(ran.code, i32::from(args != ["list"]), "{ran:?}");
+        let words = format!(
+            "{}/d: not entered, as it lies more than 16 directories deep",
+            at.display()
+        );
+        assert_eq!(ran.err.matches(&words).count(), 1, "{ran:?}");
+        assert!(!ran.err.contains("out.jsonl") && !ran.out.contains("out.jsonl"));
+        named += &ran.out;
+        named += &ran.err;
+    }
+    assert!(named.contains("d/in.jsonl: sound"), "{named}");
+    assert!(
+        named.contains("1 session, all sound; 1 directory not looked into"),
+        "{named}"
+    );
+    let ran = store.run(&["verify", "--json", &top]);
+    let last = lines(&ran.out).pop().unwrap();
+    assert_eq!((ran.code, &last["status"]), (1, &json!("unreadable")));
     // One that is not sound, and one that cannot be read, keep no other from being checked.
     store.file(
         "a0.jsonl",

@@ -69,6 +69,82 @@ fn nothing_of_a_session_reaches_the_terminal_raw() {
     assert_eq!(context["session"]["cwd"], EVIL);
 }
 
+/// What a run prints on a terminal, and says beside it.
+#[cfg(unix)]
+fn on_a_terminal(store: &Store, args: &[&str]) -> (String, String) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap();
+    let theirs = std::fs::File::options()
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    // What was given to the command is closed with it: else the terminal has no end.
+    let child = store.command(args).stdout(theirs).spawn().unwrap();
+    let mut out = Vec::new();
+    // The end is told as an error.
+    let _ = std::fs::File::from(ours).read_to_end(&mut out);
+    let ran = child.wait_with_output().unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{args:?}");
+    let out = String::from_utf8(out).unwrap();
+    (
+        out.replace("\r\n", "\n"),
+        String::from_utf8(ran.stderr).unwrap(),
+    )
+}
+
+#[cfg(unix)]
+#[test]
+fn an_export_is_exact_but_on_a_terminal() {
+    const NOTE: &str = "shown escaped, as this is a terminal";
+    let store = Store::new();
+    let message = |id: &str, text: &str| {
+        format!(
+            r#"{{"type":"message","id":"{id}","parent_id":null,"message":{{"role":"user","content":"{text}"}}}}"#
+        )
+    };
+    let header = r#"{"type":"session","version":1,"id":"s","timestamp":"","cwd":"/w","parent_session":null}"#;
+    // Valid JSON, and what is not.
+    let whole = [
+        header.to_owned(),
+        message("a", "\u{9b}1m\u{202e}\u{200b}\u{7f}"),
+    ];
+    let torn = format!("\u{1b}[2J no record\n{}\u{7}", message("b", "\u{1b}[2J"));
+    let text = whole.join("\n") + "\n" + &torn + "\n";
+    let path = store.file("s.jsonl", text.as_bytes());
+    // The damage is told, beside.
+    let ran = store.run(&["export", "--to", "jsonl", &path]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, text.as_str()));
+    assert!(!ran.err.contains(NOTE), "{ran:?}");
+    let to = store.home().join("exact");
+    let ran = store.run(&["export", "--to", "jsonl", "-o", to.to_str().unwrap(), &path]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(std::fs::read_to_string(&to).unwrap(), text);
+
+    for format in ["jsonl", "opi", "pi", "claw", "markdown"] {
+        let (out, err) = on_a_terminal(&store, &["export", "--to", format, &path]);
+        assert!(!out.contains(acts), "{format}: {out:?}");
+        assert!(!out.is_empty());
+        // Text for people has nothing to hide in it.
+        assert_eq!(err.matches(NOTE).count(), usize::from(format != "markdown"));
+        if format == "jsonl" {
+            let lines: Vec<&str> = out.lines().collect();
+            for (line, was) in lines.iter().zip(&whole) {
+                let value = |json| serde_json::from_str::<serde_json::Value>(json).unwrap();
+                assert_eq!(value(line), value(was));
+            }
+            assert_eq!(lines[2], "␛[2J no record");
+        }
+    }
+    let id = store.new_session();
+    store.append(&id, &crate::run::user("plain"));
+    let (out, err) = on_a_terminal(&store, &["export", "--to", "jsonl", &id]);
+    assert_eq!(out.as_bytes(), std::fs::read(store.path(&id)).unwrap());
+    assert_eq!(err, "");
+}
+
 #[test]
 fn who_closes_the_pipe_wants_no_more() {
     let store = Store::new();

@@ -125,7 +125,7 @@ pub(crate) enum SyncWish {
     after_help = "With --json: one object a line, one for each session: id, path, timestamp, modified, cwd, parent_session, bytes, name; format where another agent wrote it, and error where the header is of no use."
 )]
 pub(crate) struct List {
-    /// List these files, and what is in these directories, however deep, of every format that is known [default: the store]
+    /// List these files, and what is in these directories, up to 16 deep, of every format that is known [default: the store]
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dirs: Vec<PathBuf>,
     /// List the store and the usual places of Claude Code, Codex, pi, opi and claw-code: ~/.claude/projects ($CLAUDE_CONFIG_DIR),
@@ -192,7 +192,7 @@ pub(crate) struct Usage {
     pub(crate) many: Many,
     /// Your own prices, which go before the built-in ones: a JSON list of objects with "model", perhaps "provider",
     /// and "input", "output", "cache_read", "cache_write", "cache_write_1h" in USD per million tokens; one with "above" is for requests with more
-    /// input tokens than that
+    /// input tokens than that; a regular file of at most 1 MiB
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) prices: Option<PathBuf>,
 }
@@ -305,7 +305,8 @@ pub(crate) struct Compact {
     after_help = "With --json: one object a line, one for each session: path, status (clean, truncated, corrupt, corrupt_and_truncated or unreadable), entries (all but the header), problems (each with severity (problem, or note for what is remarkable and not wrong), line, byte, kind, detail)."
 )]
 pub(crate) struct Verify {
-    /// Session files, and directories for the sessions in them, however deep; also ids and 'latest'
+    /// Session files, and directories for the sessions in them, up to 16 directories deep (what lies deeper is told, and
+    /// counts as not sound); also ids and 'latest'
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<OsString>,
     /// Name what is in a directory and is no session's file

@@ -9,6 +9,7 @@ mod failure;
 mod output;
 mod panics;
 mod render;
+mod signals;
 
 use args::Cli;
 use clap::Parser as _;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     panics::report();
+    signals::outlive_the_limit_of_a_file();
     // A panic is a bug of ours, and still a failure like others to the program that called us.
     std::panic::catch_unwind(run).unwrap_or(ExitCode::from(failure::FAILED))
 }

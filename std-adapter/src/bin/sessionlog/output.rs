@@ -1,6 +1,7 @@
 //! The only place that prints: data to standard output, words to standard error.
 
 mod progress;
+mod visible;
 
 use crate::args::ColorWish;
 use crate::failure::{Failure, OutputError, USAGE};
@@ -15,6 +16,7 @@ use std::fmt;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::process::ExitCode;
 use std::time::Duration;
+use visible::Visible;
 
 /// Columns when standard output is no terminal or does not tell.
 const DEFAULT_WIDTH: usize = 80;
@@ -75,6 +77,26 @@ impl Output {
     ) -> Result<(), Failure> {
         let styles = self.styles;
         renderer(&mut self.out, &styles).map_err(|e| OutputError(e).into())
+    }
+
+    /// Runs a writer of what goes out as it is, byte for byte. Only a terminal gets what it would obey, or hide, in
+    /// a form to look at, and is told so: of JSON (`json`) lines that mean the same, of anything else pictures.
+    pub(crate) fn exact(
+        &mut self,
+        json: bool,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        if !self.terminal {
+            return self.render(|out, _| write(out));
+        }
+        let mut visible = Visible::new(&mut self.out, json);
+        let done = write(&mut visible).and_then(|()| visible.finish());
+        if visible.changed() {
+            self.note(format_args!(
+                "Some characters are shown escaped, as this is a terminal; a pipe or `-o FILE` gives the exact bytes, which checksums are of."
+            ));
+        }
+        done.map_err(|e| OutputError(e).into())
     }
 
     /// A line of text.

@@ -122,8 +122,9 @@ impl Writer<'_, '_> {
                     self.compaction(index, Parts::of(&record), context, &wanted)?;
                 }
                 Some(Kind::Unknown) => {
-                    let kind = unknown.iter().find(|(other, _)| *other == index);
-                    if kind.is_some_and(|(_, kind)| wanted(kind)) {
+                    // In the order of the file, as they were found.
+                    let at = unknown.binary_search_by_key(&index, |(other, _)| *other);
+                    if at.is_ok_and(|at| wanted(&unknown[at].1)) {
                         let parts = Parts::of(&record);
                         let line = parts.record.get("record").map_or("{}", RawValue::get);
                         self.put(line.as_bytes())?;

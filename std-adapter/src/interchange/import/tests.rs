@@ -282,3 +282,20 @@ fn a_copy_grows_whole_or_not_at_all_and_its_tip_stays_where_it_was_moved() {
     assert_eq!(place.import(&whole).unwrap().outcome, Outcome::Continued);
     assert_eq!(fs::read(&first.path).unwrap(), moved);
 }
+
+/// An id that would hide something in a file's name is replaced like any other that can be none.
+#[test]
+fn a_name_shows_what_it_is() {
+    for (id, name) in [
+        ("plain", "plain"),
+        ("日本", "日本"),
+        ("a\u{202e}lnosj.b", "a-lnosj.b"),
+        ("a\u{200b}b", "a-b"),
+        ("\u{feff}x", "x"),
+        ("a\u{3164}b", "a-b"),
+        ("a\u{e0041}b", "a-b"),
+        ("\u{3164}", "file"),
+    ] {
+        assert_eq!(usable_id(id, Path::new("/s/file.jsonl")), name, "{id:?}");
+    }
+}

@@ -14,7 +14,7 @@ use std::path::PathBuf;
     after_help = "With --json: one object a line, one for each file: source, format, id, path, archived (it had been put away), outcome (new, grown, unchanged, continued, differs, skipped or failed), entries (what the source has), added, corrupt and torn (lines of the source that are damaged, which are kept as unknown entries), error (null unless it failed)."
 )]
 pub(crate) struct Import {
-    /// Files, and directories for all that is in them, however deep
+    /// Files, and directories for all that is in them, up to 16 directories deep; what lies deeper is told, and fails
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
     /// Where a session with the same id says something else or was gone on with, import under another id (ID-2, ID-3 …)

@@ -32,8 +32,9 @@ pub(crate) fn run(args: &Export, global: &Global, out: &mut Output) -> Result<()
         Some(path) => super::to_new_file(path, |file| export(&log, target, file))?,
         None => {
             let mut result = Ok(Exported::default());
-            out.render(|data, _| {
-                result = export(&log, target, &mut { data });
+            let json = target != Target::Markdown;
+            out.exact(json, |data| {
+                result = export(&log, target, data);
                 match &mut result {
                     // The writer's own failure comes back as the session's, and is the writer's all the same.
                     Err(Error::Io {

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::format::{count, entries, thousands};
 use serde::Serialize;
-use sessionlog::interchange::{Imported, Importer, Outcome, session_files};
+use sessionlog::interchange::{Imported, Importer, Outcome, search};
 use sessionlog::{Error, sanitize};
 use std::path::Path;
 
@@ -44,7 +44,12 @@ pub(crate) fn run(args: &Import, global: &Global, out: &mut Output) -> Result<()
     let mut files = Vec::new();
     for path in &args.paths {
         if path.is_dir() {
-            files.extend(session_files(path)?.into_iter().map(|file| (file, true)));
+            let found = search(path)?;
+            files.extend(found.files.into_iter().map(|file| (file, true)));
+            for (dir, why) in found.left_out {
+                sum.failed += 1;
+                not_done(&dir, "failed", &why, out)?;
+            }
         } else {
             files.push((path.clone(), false));
         }

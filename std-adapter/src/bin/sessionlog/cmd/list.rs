@@ -7,9 +7,10 @@ use crate::render::list::{self, Row, View};
 use serde::Serialize;
 use sessionlog::SessionInfo;
 use sessionlog::clock::timestamp_of;
-use sessionlog::interchange::{sessions_in, usual_places};
+use sessionlog::interchange::{search, usual_places};
 use std::borrow::Cow;
 use std::env;
+use std::path::Path;
 
 /// A line of `list --json`.
 #[derive(Serialize)]
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &List, global: &Global, out: &mut Output) -> Result<(), 
         );
         store.list()?
     } else {
-        elsewhere(args, global)?
+        elsewhere(args, global, out)?
     };
     drop(progress);
     if out.json {
@@ -79,11 +80,18 @@ pub(crate) fn run(args: &List, global: &Global, out: &mut Output) -> Result<(), 
 }
 
 /// What is in the directories that were named, or in all that are usual.
-fn elsewhere(args: &List, global: &Global) -> Result<Vec<SessionInfo>, Failure> {
+fn elsewhere(args: &List, global: &Global, out: &mut Output) -> Result<Vec<SessionInfo>, Failure> {
+    let mut in_dir = |dir: &Path| -> Result<Vec<SessionInfo>, Failure> {
+        let found = search(dir)?;
+        for (_, why) in &found.left_out {
+            out.warn(format_args!("{why}"));
+        }
+        Ok(found.sessions())
+    };
     let mut sessions = Vec::new();
     for dir in &args.dirs {
         match dir.is_dir() {
-            true => sessions.extend(sessions_in(dir)?),
+            true => sessions.extend(in_dir(dir)?),
             false => sessions.push(SessionInfo::read(dir)?),
         }
     }
@@ -93,7 +101,7 @@ fn elsewhere(args: &List, global: &Global) -> Result<Vec<SessionInfo>, Failure> 
         for dir in usual_places(&cwd) {
             // Most people have not all of these agents.
             if dir.is_dir() {
-                sessions.extend(sessions_in(&dir)?);
+                sessions.extend(in_dir(&dir)?);
             }
         }
     }

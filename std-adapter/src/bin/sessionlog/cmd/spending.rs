@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use sessionlog::Error;
-use sessionlog::interchange::{recognise, session_files, usual_places};
+use sessionlog::interchange::{recognise, search, usual_places};
 use sessionlog::pricing::PriceTable;
 use sessionlog::sanitize;
 use sessionlog::spending::{By, Question, Spending, SpendingRow, spending as add_up};
@@ -56,7 +56,11 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let by = args.many.by.unwrap_or_default();
     let question = question(args, by)?;
-    let (paths, in_dirs) = paths(args, global)?;
+    let Paths {
+        paths,
+        in_dirs,
+        left_out,
+    } = paths(args, global)?;
     let bytes = paths.iter().filter_map(|path| super::file_bytes(path));
     let progress = out.progress("Adding up", Some(bytes.sum()));
     let mut found = add_up(&paths, &question, prices, |_| {});
@@ -65,6 +69,7 @@ pub(super) fn run(
     found.failed.retain(|(path, error)| {
         !(matches!(error, Error::Unrecognised { .. }) && in_dirs.contains(path))
     });
+    found.failed.extend(left_out);
     if out.json {
         out.json(&Report {
             by: by.name(),
@@ -169,48 +174,56 @@ fn moment(text: &str, zone: &TimeZone, days: i64) -> Option<Timestamp> {
     Some(Timestamp::from_unix_ms(start.timestamp().as_millisecond()))
 }
 
-/// The files meant: those named, those in the directories named, and with `--all` those of the store and of the usual places.
-/// Also which of them are there only because of their directory.
-fn paths(args: &Args, global: &Global) -> Result<(Vec<PathBuf>, HashSet<PathBuf>), Failure> {
-    let mut paths = vec![];
-    let mut in_dirs = HashSet::new();
+/// The files meant.
+#[derive(Default)]
+struct Paths {
+    paths: Vec<PathBuf>,
+    /// Those that are there only because of their directory.
+    in_dirs: HashSet<PathBuf>,
+    /// Directories that were not looked into.
+    left_out: Vec<(PathBuf, Error)>,
+}
+
+impl Paths {
+    /// What may be a session in a directory and below it: other files are common there, too.
+    fn below(&mut self, dir: &Path) -> Result<(), Failure> {
+        let found = search(dir)?;
+        let mut files = found.files;
+        files.retain(|path| {
+            let named = path.extension().is_some_and(|end| end == EXTENSION);
+            // What cannot be read is told.
+            named || !matches!(recognise(path), Ok(None) | Err(Error::Unrecognised { .. }))
+        });
+        self.in_dirs.extend(files.iter().cloned());
+        self.paths.extend(files);
+        self.left_out.extend(found.left_out);
+        Ok(())
+    }
+}
+
+/// Those named, those in the directories named, and with `--all` those of the store and of the usual places.
+fn paths(args: &Args, global: &Global) -> Result<Paths, Failure> {
+    let mut all = Paths::default();
     if args.many.all {
         let sessions = super::store(global)?.list()?;
-        paths.extend(sessions.into_iter().map(|info| info.path));
+        all.paths.extend(sessions.into_iter().map(|info| info.path));
         // The older file is the one that a copy was made of.
-        paths.reverse();
+        all.paths.reverse();
         let cwd = env::current_dir().unwrap_or_default();
         for dir in usual_places(&cwd) {
             // Most people have not all of these agents.
             if dir.is_dir() {
-                let below = sessions_below(&dir)?;
-                in_dirs.extend(below.iter().cloned());
-                paths.extend(below);
+                all.below(&dir)?;
             }
         }
     }
     for spec in &args.sessions {
         match Path::new(spec) {
-            dir if dir.is_dir() => {
-                let below = sessions_below(dir)?;
-                in_dirs.extend(below.iter().cloned());
-                paths.extend(below);
-            }
-            _ => paths.push(super::find(spec, global)?),
+            dir if dir.is_dir() => all.below(dir)?,
+            _ => all.paths.push(super::find(spec, global)?),
         }
     }
-    Ok((paths, in_dirs))
-}
-
-/// What may be a session in a directory and below it: other files are common there, too.
-fn sessions_below(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = session_files(dir)?;
-    files.retain(|path| {
-        let named = path.extension().is_some_and(|end| end == EXTENSION);
-        // What cannot be read is told.
-        named || !matches!(recognise(path), Ok(None) | Err(Error::Unrecognised { .. }))
-    });
-    Ok(files)
+    Ok(all)
 }
 
 fn row(row: &SpendingRow) -> Row<'_> {

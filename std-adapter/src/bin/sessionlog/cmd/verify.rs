@@ -6,7 +6,7 @@ use crate::output::Output;
 use crate::render::format::{count, entries, thousands};
 use serde::Serialize;
 use sessionlog::flash::{Region, is_image_at};
-use sessionlog::interchange::{recognise, session_files};
+use sessionlog::interchange::{Searched, recognise, search};
 use sessionlog::reader::Problem;
 use sessionlog::store::EXTENSION;
 use sessionlog::{Error, FlashImage, Verification, sanitize, verify};
@@ -109,28 +109,30 @@ pub(crate) fn run(args: &Verify, global: &Global, out: &mut Output) -> Result<()
 
 /// Checks the sessions in a directory and below it, of every format that is known, in the order of their paths.
 fn directory(dir: &Path, tell_skipped: bool, out: &mut Output) -> Result<bool, Failure> {
-    let candidates = session_files(dir)?;
-    let bytes = candidates.iter().filter_map(|path| super::file_bytes(path));
+    let Searched {
+        files, left_out, ..
+    } = search(dir)?;
+    let bytes = files.iter().filter_map(|path| super::file_bytes(path));
     let progress = out.progress(CHECKING, Some(bytes.sum()));
     let (mut checked, mut wrong, mut others) = (0, 0, 0);
     let mut skipped = Vec::new();
-    for path in candidates {
+    for path in &files {
         // Other programs keep lines of JSON too; what stands in the directory itself is meant to be a session.
         let named = path.extension().is_some_and(|end| end == EXTENSION);
         let meant = named && path.parent() == Some(dir);
-        let format = recognise(&path);
+        let format = recognise(path);
         let unreadable = matches!(format, Err(Error::Io { .. }));
         if meant || unreadable || format.is_ok_and(|format| format.is_some()) {
             checked += 1;
-            wrong += u64::from(!one(path.clone().as_os_str(), Ok(path), out)?);
+            wrong += u64::from(!one(path.as_os_str(), Ok(path.clone()), out)?);
             continue;
         }
-        match named.then(|| verify(&path)) {
-            None => skipped.push(path),
+        match named.then(|| verify(path)) {
+            None => skipped.push(path.clone()),
             // Lines of another program's, or none.
             Some(Err(Error::Unrecognised { .. } | Error::NotASession { .. })) => {
                 others += 1;
-                skipped.push(path);
+                skipped.push(path.clone());
             }
             Some(found) => {
                 checked += 1;
@@ -140,8 +142,12 @@ fn directory(dir: &Path, tell_skipped: bool, out: &mut Output) -> Result<bool, F
         }
     }
     drop(progress);
+    let left_out: HashSet<PathBuf> = left_out
+        .into_iter()
+        .map(|(path, why)| report(path.as_os_str(), Err(why.into()), out).map(|_| path))
+        .collect::<Result<_, _>>()?;
     if tell_skipped {
-        skipped.extend(no_candidates(dir)?);
+        skipped.extend(no_candidates(dir, &files, &left_out));
         skipped.sort();
         for path in skipped {
             out.note(format_args!(
@@ -160,25 +166,31 @@ fn directory(dir: &Path, tell_skipped: bool, out: &mut Output) -> Result<bool, F
         some if others > 0 && !tell_skipped => format!("; {some} skipped (--skipped names them)"),
         _ => String::new(),
     };
-    out.note(format_args!("{}: {found}{others}", dir.display()));
-    Ok(wrong == 0)
+    let left = match count(left_out.len() as u64, "directory", "directories") {
+        some if !left_out.is_empty() => format!("; {some} not looked into"),
+        _ => String::new(),
+    };
+    out.note(format_args!("{}: {found}{others}{left}", dir.display()));
+    Ok(wrong == 0 && left_out.is_empty())
 }
 
 /// What is in a directory and below it and cannot be a session by its name.
-fn no_candidates(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let candidates: HashSet<PathBuf> = session_files(dir)?.into_iter().collect();
+fn no_candidates(dir: &Path, files: &[PathBuf], left_out: &HashSet<PathBuf>) -> Vec<PathBuf> {
+    let candidates: HashSet<&PathBuf> = files.iter().collect();
     let (mut dirs, mut found) = (vec![dir.to_owned()], Vec::new());
     while let Some(dir) = dirs.pop() {
-        // What cannot be listed was told of, or is not looked into.
+        // What cannot be listed was told of.
         for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() => dirs.push(entry.path()),
+                Ok(kind) if kind.is_dir() => {
+                    dirs.extend(Some(entry.path()).filter(|dir| !left_out.contains(dir)));
+                }
                 _ if candidates.contains(&entry.path()) => {}
                 _ => found.push(entry.path()),
             }
         }
     }
-    Ok(found)
+    found
 }
 
 /// True when nothing is wrong. One that cannot be read does not keep others from being checked.

@@ -6,6 +6,7 @@ use super::table::{Cell, Side, Table};
 use super::wrap;
 use sessionlog::{sanitize, usage::ToldCost};
 use sessionlog_core::{Cost, PicoUsd, UsageTotals};
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 /// The active branch, or all of the file.
@@ -261,8 +262,9 @@ fn models<'t>(branch: &'t Scope, file: &'t Scope, s: &Styles) -> Table<'t> {
     let head = ["by model", "active branch", "USD", "whole file", "USD"];
     table.row(head.map(|text| Cell::new(text, s.heading)));
     // A model of the branch is also one of the file.
+    let here: HashMap<_, _> = branch.models.iter().map(|of| (of.named(), of)).collect();
     for model in &file.models {
-        let here = branch.models.iter().find(|other| other.same(model));
+        let here = here.get(&model.named()).copied();
         let mut cells = vec![Cell::new(model.name(), s.plain)];
         for scope in [here, Some(model)] {
             let (tokens, cost) = match scope {
@@ -351,8 +353,8 @@ impl Model {
         }
     }
 
-    fn same(&self, other: &Self) -> bool {
-        (&self.provider, &self.model) == (&other.provider, &other.model)
+    fn named(&self) -> (Option<&str>, &str) {
+        (self.provider.as_deref(), &self.model)
     }
 
     fn cost(&self) -> Amount<PicoUsd> {
