@@ -13,7 +13,7 @@ mod view;
 pub use view::redacted;
 
 use patterns::{BEFORE, KEYS, SHAPES};
-use regex::{Regex, RegexSet};
+use regex::Regex;
 use serde_json::Value;
 use std::{borrow::Cow, sync::LazyLock};
 
@@ -31,36 +31,42 @@ const LINKS: [&str; 7] = [
     "fork_point",
 ];
 
+/// No secret is shorter, with what tells that it is one.
+const SHORTEST: usize = 8;
+
 struct Compiled {
-    any: RegexSet,
-    each: Vec<(&'static str, Regex)>,
+    kind: &'static str,
+    /// Whether it is anywhere: of a key, the key alone, which is found by the letters that it begins with. What may stand
+    /// before it takes a hundred times as long to look for.
+    any: Option<Regex>,
+    pattern: Regex,
 }
 
-static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
-    let keys = KEYS
-        .iter()
-        .map(|(name, key)| (*name, format!("{BEFORE}(?P<{SECRET}>{key})")));
-    let shapes = SHAPES.iter().map(|(name, shape)| (*name, (*shape).into()));
-    let all: Vec<(&str, String)> = shapes.chain(keys).collect();
-    let compiled = |(name, pattern): &(&'static str, String)| {
-        (
-            *name,
-            Regex::new(pattern).expect("a pattern that is tested"),
-        )
-    };
-    Compiled {
-        any: RegexSet::new(all.iter().map(|(_, pattern)| pattern)).expect("as each of them"),
-        each: all.iter().map(compiled).collect(),
-    }
+static COMPILED: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
+    let compiled = |pattern: &str| Regex::new(pattern).expect("a pattern that is tested");
+    let shapes = SHAPES.iter().map(|(kind, shape)| Compiled {
+        kind,
+        any: None,
+        pattern: compiled(shape),
+    });
+    let keys = KEYS.iter().map(|(kind, key)| Compiled {
+        kind,
+        any: Some(compiled(key)),
+        pattern: compiled(&format!("{BEFORE}(?P<{SECRET}>{key})")),
+    });
+    shapes.chain(keys).collect()
 });
 
 /// Masks the secrets in a text: each becomes `[redacted: KIND]`.
 pub fn text(text: &str) -> Cow<'_, str> {
     let mut masked = Cow::Borrowed(text);
-    for at in COMPILED.any.matches(text) {
-        let Some((name, pattern)) = COMPILED.each.get(at) else {
+    if text.len() < SHORTEST {
+        return masked;
+    }
+    for Compiled { kind, any, pattern } in COMPILED.iter() {
+        if any.as_ref().is_some_and(|any| !any.is_match(&masked)) {
             continue;
-        };
+        }
         let mut out = String::new();
         let mut done = 0;
         for found in pattern.captures_iter(&masked) {
@@ -68,7 +74,7 @@ pub fn text(text: &str) -> Cow<'_, str> {
                 continue;
             };
             out.push_str(&masked[done..secret.start()]);
-            out.push_str(&format!("[redacted: {name}]"));
+            out.push_str(&format!("[redacted: {kind}]"));
             done = secret.end();
         }
         if done > 0 {
