@@ -3,7 +3,7 @@
 mod history;
 
 pub(crate) use history::history_of;
-pub use history::{Split, Whole, compacted, split_off};
+pub use history::{Split, Whole, compacted, going_with, split_off};
 
 use crate::{Error, SessionInfo, files, files::Open, lock::open_locked, store::EXTENSION};
 use std::{
@@ -86,17 +86,23 @@ pub fn choose(
 }
 
 /// Moves a session's file into the directory `archive`, which is made if it is missing, under its own name, and what was
-/// split off it before with it. It can be read there as before, and moved back. Nothing is written over: where another
+/// split off it before with it ([`going_with`]). It can be read there as before, and moved back. Nothing is written over: where another
 /// file has the session's name it is called `NAME-2` and so on; where the same one is there already, that one stays.
 ///
 /// # Errors
-/// [`Error::Locked`] when somebody writes to it; [`Error::AlreadyExists`] when the name of its history is taken in the archive;
-/// [`Error::Io`], also when the archive is on another file system.
+/// [`Error::Locked`] when somebody writes to it, or to its history; [`Error::AlreadyExists`] when the name of its history is taken in the archive;
+/// [`Error::Io`], also when the archive is on another file system or a link in the
+/// session's own directory.
 pub fn put_away(session: &Path, archive: &Path) -> Result<PathBuf, Error> {
     let (_, _lock) = open_locked(session, Open::WriteNoFollow)?;
+    history::refuse_link(session, archive)?;
     files::create_dirs(archive)?;
     // What it names first: should it stop in between, there are copies, and nothing is missing.
-    let histories = history::going_with(session, archive);
+    let histories = going_with(session, archive);
+    let locked = histories
+        .iter()
+        .map(|file| open_locked(file, Open::WriteNoFollow));
+    let _locks = locked.collect::<Result<Vec<_>, _>>()?;
     for file in &histories {
         let to = archive.join(file.file_name().unwrap_or_default());
         if !linked(file, &to)? {

@@ -1,16 +1,19 @@
 //! Secrets masked, so that a session can be shown to others.
 //!
-//! What is masked is what looks like a key by its own form: keys of model providers and of clouds, access tokens, private
-//! keys, passwords in addresses. Who sees only a name and a password cannot tell that it is one: read what you share.
+//! What is masked is what looks like a key by its own form (keys of model providers and of clouds, access tokens, private
+//! keys, passwords in addresses), and what a name before it says to be one (`API_KEY=…`, `"password": "…"`, headers that
+//! authorise, members of JSON objects, also of JSON within strings). A password that no name stands before cannot be told, nor
+//! a key that is broken over lines, has invisible characters in it or is encoded: read what you share.
 //! The log itself is never altered; [`redacted`] reads a masked copy.
 
+mod named;
 mod patterns;
 mod view;
 
 pub use view::redacted;
 
-use patterns::PATTERNS;
-use regex::{Regex, RegexSet};
+use patterns::{BEFORE, KEYS, SHAPES};
+use regex::Regex;
 use serde_json::Value;
 use std::{borrow::Cow, sync::LazyLock};
 
@@ -28,31 +31,42 @@ const LINKS: [&str; 7] = [
     "fork_point",
 ];
 
+/// No secret is shorter, with what tells that it is one.
+const SHORTEST: usize = 8;
+
 struct Compiled {
-    any: RegexSet,
-    each: Vec<(&'static str, Regex)>,
+    kind: &'static str,
+    /// Whether it is anywhere: of a key, the key alone, which is found by the letters that it begins with. What may stand
+    /// before it takes a hundred times as long to look for.
+    any: Option<Regex>,
+    pattern: Regex,
 }
 
-static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
-    let compiled = |(name, pattern): &(&'static str, &str)| {
-        (
-            *name,
-            Regex::new(pattern).expect("a pattern that is tested"),
-        )
-    };
-    Compiled {
-        any: RegexSet::new(PATTERNS.iter().map(|(_, pattern)| pattern)).expect("as each of them"),
-        each: PATTERNS.iter().map(compiled).collect(),
-    }
+static COMPILED: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
+    let compiled = |pattern: &str| Regex::new(pattern).expect("a pattern that is tested");
+    let shapes = SHAPES.iter().map(|(kind, shape)| Compiled {
+        kind,
+        any: None,
+        pattern: compiled(shape),
+    });
+    let keys = KEYS.iter().map(|(kind, key)| Compiled {
+        kind,
+        any: Some(compiled(key)),
+        pattern: compiled(&format!("{BEFORE}(?P<{SECRET}>{key})")),
+    });
+    shapes.chain(keys).collect()
 });
 
 /// Masks the secrets in a text: each becomes `[redacted: KIND]`.
 pub fn text(text: &str) -> Cow<'_, str> {
     let mut masked = Cow::Borrowed(text);
-    for at in COMPILED.any.matches(text) {
-        let Some((name, pattern)) = COMPILED.each.get(at) else {
+    if text.len() < SHORTEST {
+        return masked;
+    }
+    for Compiled { kind, any, pattern } in COMPILED.iter() {
+        if any.as_ref().is_some_and(|any| !any.is_match(&masked)) {
             continue;
-        };
+        }
         let mut out = String::new();
         let mut done = 0;
         for found in pattern.captures_iter(&masked) {
@@ -60,7 +74,7 @@ pub fn text(text: &str) -> Cow<'_, str> {
                 continue;
             };
             out.push_str(&masked[done..secret.start()]);
-            out.push_str(&format!("[redacted: {name}]"));
+            out.push_str(&format!("[redacted: {kind}]"));
             done = secret.end();
         }
         if done > 0 {
@@ -68,10 +82,14 @@ pub fn text(text: &str) -> Cow<'_, str> {
             masked = Cow::Owned(out);
         }
     }
-    masked
+    match named::mask(&masked) {
+        Some(out) => Cow::Owned(out),
+        None => masked,
+    }
 }
 
-/// Masks the secrets in the strings of a JSON text, names of members included; every other byte stays as it is.
+/// Masks the secrets in the strings of a JSON text, names of members included; every other byte stays as it is. Strings
+/// that a member's name says to be secret are masked, too.
 ///
 /// # Errors
 /// When it is not valid JSON, as far as its strings go.
@@ -84,12 +102,18 @@ fn record(json: &str) -> serde_json::Result<Cow<'_, str>> {
     strings(json, |member| !LINKS.contains(&member))
 }
 
+/// As [`record`], for a header: its id links nothing in the file.
+fn header(json: &str) -> serde_json::Result<Cow<'_, str>> {
+    strings(json, |member| member == "id" || !LINKS.contains(&member))
+}
+
 /// `masks` is asked with the name of the member of the outermost object that a string stands in.
 fn strings(json: &str, masks: impl Fn(&str) -> bool) -> serde_json::Result<Cow<'_, str>> {
     let bytes = json.as_bytes();
     let mut out = String::new();
     let (mut done, mut at, mut depth) = (0, 0, 0u64);
     let mut member = String::new();
+    let mut names = Names::default();
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'{' | b'[' => depth += 1,
@@ -98,25 +122,33 @@ fn strings(json: &str, masks: impl Fn(&str) -> bool) -> serde_json::Result<Cow<'
                 let end = string_end(bytes, at);
                 let literal = &json[at..end];
                 let rest = json[end..].trim_start();
-                let names = depth == 1 && rest.starts_with(':');
                 let said: Cow<'_, str> = match serde_json::from_str(literal)? {
                     Value::String(said) => said.into(),
                     _ => literal.into(),
                 };
-                if names {
-                    member = said.into_owned();
-                } else if depth != 1 || masks(&member) {
-                    let masked = text(&said);
-                    if masked != said {
-                        out.push_str(&json[done..at]);
-                        out.push_str(&serde_json::to_string(&masked)?);
-                        done = end;
+                let masked = if rest.starts_with(':') {
+                    names.name(&said);
+                    if depth == 1 {
+                        member = said.clone().into_owned();
                     }
+                    text(&said)
+                } else if depth != 1 || masks(&member) {
+                    names.value(&said)
+                } else {
+                    Cow::Borrowed(&*said)
+                };
+                if masked != said {
+                    out.push_str(&json[done..at]);
+                    out.push_str(&serde_json::to_string(&masked)?);
+                    done = end;
                 }
                 at = end;
                 continue;
             }
             _ => {}
+        }
+        if matches!(byte, b'{' | b'}') {
+            names = Names::default();
         }
         at += 1;
     }
@@ -127,6 +159,42 @@ fn strings(json: &str, masks: impl Fn(&str) -> bool) -> serde_json::Result<Cow<'
             Cow::Owned(out)
         }
     })
+}
+
+/// Names that say that the string behind them is secret.
+#[derive(Default)]
+struct Names {
+    /// The member, if its name does.
+    secret: Option<String>,
+    /// The member tells a name: `{"name":"Authorization","value":"…"}`, as headers are written too.
+    tells: bool,
+    /// The member is the value to such a name.
+    is_value: bool,
+    told: Option<String>,
+}
+
+impl Names {
+    fn name(&mut self, name: &str) {
+        self.secret = named::is_secret_name(name).then(|| name.to_owned());
+        self.tells = ["name", "key", "header"]
+            .iter()
+            .any(|tells| name.eq_ignore_ascii_case(tells));
+        self.is_value = name.eq_ignore_ascii_case("value");
+    }
+
+    /// A string, masked.
+    fn value<'s>(&mut self, said: &'s str) -> Cow<'s, str> {
+        let masked = text(said);
+        let name = match &self.told {
+            Some(told) if self.is_value => Some(told),
+            _ => self.secret.as_ref(),
+        };
+        let secret = name.and_then(|name| named::member(name, &masked));
+        if self.tells && named::is_secret_name(said) {
+            self.told = Some(said.to_owned());
+        }
+        secret.map_or(masked, Cow::Owned)
+    }
 }
 
 /// After the string that begins at `start`; the end of the text if it has none.

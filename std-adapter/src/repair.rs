@@ -71,10 +71,15 @@ pub struct Repaired {
 /// The header of a session of ours notes that, as `repaired` (F9).
 ///
 /// # Errors
-/// Those of [`SessionLog::open`] and of [`open_for_writing`](crate::open_for_writing); [`Error::RepeatedIds`] when several entries
+/// Those of [`SessionLog::open`] and of [`open_for_writing`](crate::open_for_writing); [`Error::NotASession`] for a link into
+/// another directory; [`Error::RepeatedIds`] when several entries
 /// share an id in such a way that the repaired file would not mean the same. The original is then untouched.
 pub fn repair(path: &Path) -> Result<Repaired, Error> {
-    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let real = match fs::canonicalize(path) {
+        Ok(real) => refuse_link(path, real)?,
+        // What is not there is told when it is opened.
+        Err(_) => path.to_owned(),
+    };
     let (file, _lock) = open_locked(&real, Open::Write)?;
     let metadata = file.metadata().map_err(Error::io(&real, "open"))?;
     let mut plan = Plan::new();
@@ -121,6 +126,22 @@ pub fn repair(path: &Path) -> Result<Repaired, Error> {
     done.remaining = problems(after);
     done.original = Some(put_in_place(&mut copy, &real)?);
     Ok(done)
+}
+
+/// A link out of its directory is not followed: who names it may not know what it leads to.
+fn refuse_link(path: &Path, real: PathBuf) -> Result<PathBuf, Error> {
+    let own = files::dir_of(path).canonicalize().ok();
+    if !path.is_symlink() || own == Some(files::dir_of(&real)) {
+        return Ok(real);
+    }
+    let reason = format!(
+        "a symbolic link into another directory, which is not followed here; `sessionlog repair {}` repairs what it leads to",
+        real.display()
+    );
+    Err(Error::NotASession {
+        path: path.to_owned(),
+        reason,
+    })
 }
 
 fn problems(found: Verification) -> Vec<Problem> {

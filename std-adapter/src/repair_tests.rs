@@ -252,6 +252,34 @@ fn through_a_link_the_file_itself_is_repaired() {
     assert_eq!(mode & 0o777, 0o600);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_into_another_directory_is_not_repaired() {
+    use std::os::unix::fs::symlink;
+    let damaged = format!("{HEADER}\n\0\n");
+    let (outside, path) = file(damaged.as_bytes());
+    let dir = tempfile::tempdir().unwrap();
+    let link = dir.path().join("link.jsonl");
+    symlink(&path, &link).unwrap();
+    // Nor by a link to it that stands beside it.
+    let near = dir.path().join("near.jsonl");
+    symlink("link.jsonl", &near).unwrap();
+    let files = fs::read_dir(outside.path()).unwrap().count();
+    for link in [&link, &near] {
+        let error = repair(link).unwrap_err();
+        let real = fs::canonicalize(&path).unwrap();
+        let said = format!("sessionlog repair {}", real.display());
+        assert!(error.to_string().contains(&said), "{error}");
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), files);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    // Named itself, it is repaired, in a linked directory too.
+    symlink(outside.path(), dir.path().join("there")).unwrap();
+    let through = dir.path().join("there").join(path.file_name().unwrap());
+    assert!(repair(&through).unwrap().original.is_some());
+}
+
 /// The bridge leads to `a`, but another entry of that name stands nearer: no `parent_id` can say so.
 #[test]
 fn what_cannot_be_said_is_not_changed() {

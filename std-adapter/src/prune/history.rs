@@ -27,6 +27,7 @@ use sessionlog_core::{
     json::{JsonWriter, write::write_all},
 };
 use std::{
+    collections::HashSet,
     fs::{self, File},
     io::{self, Read as _},
     path::{Path, PathBuf},
@@ -163,27 +164,62 @@ fn is_name(named: &Path) -> bool {
     named.components().count() == 1
 }
 
-/// The files of a session's history that have to go with it when it moves to the directory `to`: those that are known by
-/// their names only, and are not there already. Those that they name in turn are among them.
-pub(super) fn going_with(session: &Path, to: &Path) -> Vec<PathBuf> {
+/// The files of a session's history that go with it when it moves to the directory `to`, as [`put_away`](super::put_away)
+/// moves it: those that are known by their names only, and are not there already. Those that they name in turn are among
+/// them. A header may name any file as its history; what goes is only what [`split_off`] has made of this very session:
+/// `<its name>.history-N.jsonl`, under its id.
+#[must_use]
+pub fn going_with(session: &Path, to: &Path) -> Vec<PathBuf> {
     let to = to.canonicalize().ok();
-    let (mut chain, mut of) = (Vec::new(), session.to_owned());
-    while let Ok(info) = SessionInfo::read(&of)
-        && let Some(named) = info.header.ok().and_then(|header| header.history)
-        && is_name(Path::new(&named))
-    {
-        let next = history_of(&of, &named);
-        if !next.is_file() || chain.contains(&next) {
+    let stem = name_of(session);
+    let (mut chain, mut seen) = (Vec::new(), HashSet::new());
+    let mut of = session.to_owned();
+    let header = |of: &Path| SessionInfo::read(of).ok()?.header.ok();
+    let mut next = header(session);
+    let id = next.as_ref().map(|header| header.id.clone());
+    while let Some(named) = next.and_then(|header| header.history) {
+        let file = history_of(&of, &named);
+        let regular = fs::symlink_metadata(&file).is_ok_and(|there| there.is_file());
+        if !is_history_of(&stem, &named) || !regular || !seen.insert(named) {
             break;
         }
-        chain.push(next.clone());
-        of = next;
+        next = header(&file);
+        if next.as_ref().map(|header| &header.id) != id.as_ref() {
+            break;
+        }
+        chain.push(file.clone());
+        of = file;
     }
     chain.retain(|file| {
         let dir = files::dir_of(file).canonicalize().ok();
         dir.is_none() || dir != to
     });
     chain
+}
+
+/// It is a name that [`split_off`] gives to what it takes from the session's file `stem`.
+fn is_history_of(stem: &str, named: &str) -> bool {
+    let number = named.strip_prefix(stem).and_then(|rest| {
+        let rest = rest.strip_prefix(".history-")?;
+        rest.strip_suffix(".jsonl")
+    });
+    number.is_some_and(|n| !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// An archive in the session's own directory that is a link leads to where nobody asked for.
+pub(super) fn refuse_link(session: &Path, archive: &Path) -> Result<(), Error> {
+    let own = files::dir_of(session).canonicalize().ok();
+    let name = archive.file_name();
+    let beside = name.is_some_and(|name| name == ARCHIVE)
+        && files::dir_of(archive).canonicalize().ok() == own;
+    // Without a slash at its end, which would follow it.
+    let link = files::dir_of(archive).join(name.unwrap_or_default());
+    if beside && link.is_symlink() {
+        let source =
+            "it is a symbolic link, which is not followed here; name its target with --archive";
+        return Err(Error::io(archive, "archive to")(io::Error::other(source)));
+    }
+    Ok(())
 }
 
 /// Splits off what a summary stands for into the directory `archive`, which is made if it is missing. Gives the archived
@@ -201,6 +237,7 @@ pub fn split_off(path: &Path, archive: &Path) -> Result<PathBuf, Error> {
         return Err(Error::NothingToCompact { path: path.into() });
     };
     let modified = metadata.modified().ok();
+    refuse_link(path, archive)?;
     files::create_dirs(archive)?;
     let archived = put_away(&log, cut, archive)?;
     step("archived");

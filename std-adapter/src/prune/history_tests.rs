@@ -340,3 +340,106 @@ fn a_session_takes_its_history_along() {
     assert_eq!(store, path);
     assert_eq!(summed(&[store]), totals);
 }
+
+/// A session's file that only has a header, with this id and history.
+fn claims(dir: &Path, name: &str, id: &str, history: Option<&str>) -> PathBuf {
+    let history = history.map_or(String::new(), |named| {
+        format!(r#","history":"{named}","reclaimed":true"#)
+    });
+    let header = format!(
+        r#"{{"type":"session","version":1,"id":"{id}","timestamp":"2026-05-22T12:00:00Z","cwd":"/w","parent_session":null{history}}}"#
+    );
+    let path = dir.join(name);
+    fs::write(&path, header + "\n").unwrap();
+    path
+}
+
+#[test]
+fn another_session_named_as_history_stays() {
+    let (_home, store, victim) = made();
+    let name = victim.file_name().unwrap().to_str().unwrap();
+    let id = name_of(&victim);
+    let archive = store.dir().join(ARCHIVE);
+    fs::create_dir(&archive).unwrap();
+    let before = fs::read(&victim).unwrap();
+    let _writer = Session::open(&victim, Options::default()).unwrap();
+    claims(store.dir(), "gift.history-1.jsonl", "another", None);
+    claims(store.dir(), "gift.history-x.jsonl", "gift", None);
+    claims(store.dir(), "gift.history-.jsonl", "gift", None);
+    let victims = [
+        name,
+        "gift.history-1.jsonl",
+        "gift.history-x.jsonl",
+        "gift.history-.jsonl",
+    ];
+    for named in victims {
+        let gift = claims(store.dir(), "gift.jsonl", "gift", Some(named));
+        assert!(going_with(&gift, &archive).is_empty(), "{named}");
+        crate::prune::put_away(&gift, &archive).unwrap();
+        assert!(store.dir().join(named).exists(), "{named}");
+        fs::remove_file(archive.join("gift.jsonl")).unwrap();
+    }
+    // Nor with the victim's id.
+    let gift = claims(store.dir(), "gift.jsonl", &id, Some(name));
+    assert!(going_with(&gift, &archive).is_empty());
+    assert_eq!(fs::read(&victim).unwrap(), before);
+}
+
+#[test]
+fn a_chain_of_other_sessions_is_not_followed() {
+    let home = tempfile::tempdir().unwrap();
+    for n in 0..300 {
+        let next = format!("c{}.jsonl", n + 1);
+        claims(home.path(), &format!("c{n}.jsonl"), "c0", Some(&next));
+    }
+    let archive = home.path().join(ARCHIVE);
+    crate::prune::put_away(&home.path().join("c0.jsonl"), &archive).unwrap();
+    assert_eq!(fs::read_dir(&archive).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 300);
+}
+
+#[test]
+fn a_history_that_is_written_to_stays_and_its_session_too() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    let archive = dir.join(ARCHIVE);
+    let history = claims(dir, "s.history-1.jsonl", "s", Some("s.history-1.jsonl"));
+    let session = claims(dir, "s.jsonl", "s", Some("s.history-1.jsonl"));
+    let lock = crate::open_for_writing(&history).unwrap();
+    let refused = crate::prune::put_away(&session, &archive);
+    assert!(matches!(refused, Err(Error::Locked { path, .. }) if path == history));
+    assert!(session.exists() && history.exists());
+    drop(lock);
+    assert_eq!(
+        going_with(&session, &archive),
+        std::slice::from_ref(&history)
+    );
+    crate::prune::put_away(&session, &archive).unwrap();
+    assert!(!session.exists() && !history.exists());
+    assert_eq!(fs::read_dir(&archive).unwrap().count(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_archived_through_a_link() {
+    let (home, store, path) = made();
+    let outside = home.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    let archive = store.dir().join(ARCHIVE);
+    std::os::unix::fs::symlink(&outside, &archive).unwrap();
+    let slash = archive.join("");
+    for archive in [&archive, &slash] {
+        for refused in [
+            crate::prune::put_away(&path, archive),
+            split_off(&path, archive),
+        ] {
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains("symbolic link"), "{error}");
+        }
+    }
+    assert!(path.exists());
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    // Named itself, it is used.
+    split_off(&path, &outside).unwrap();
+    crate::prune::put_away(&path, &outside).unwrap();
+}

@@ -1,6 +1,6 @@
 //! A session as it reads when its secrets are masked.
 
-use super::record;
+use super::{header, record};
 use crate::{
     Error, SessionLog,
     header::Source,
@@ -8,7 +8,7 @@ use crate::{
 };
 use sessionlog_core::{
     crc::Crc32,
-    record::Extent,
+    record::{Extent, Kind},
     recovery::{Damage, Event, Found},
 };
 use std::{
@@ -147,15 +147,19 @@ impl<W: Write> Copy<W> {
             }
         }
         let json = str::from_utf8(&bytes).map_err(|_| changed())?;
+        let mask = match found.header_place && found.record.kind == Kind::Session {
+            true => header,
+            false => record,
+        };
         let end = match found.record.has_crc {
             true => json.len().checked_sub(SEALED_END),
             false => None,
         };
         match end {
-            None => self.put(record(json)?.as_bytes())?,
+            None => self.put(mask(json)?.as_bytes())?,
             Some(end) => {
                 let whole = json.get(..end).ok_or_else(changed)?.to_owned() + "}";
-                let masked = record(&whole)?;
+                let masked = mask(&whole)?;
                 let body = &masked[..masked.len() - 1];
                 let crc = Crc32::of(body.as_bytes());
                 self.put(format!("{body},\"crc\":\"{crc:08x}\"}}").as_bytes())?;

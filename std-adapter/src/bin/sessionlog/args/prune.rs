@@ -11,7 +11,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("rule").required(true).multiple(true).args(["older_than", "keep", "max_size", "compacted"]))]
 #[command(
-    after_help = "With --json: one object a line, one for each session that is put away: id, path, bytes, modified, reason (age, count, size or compacted), archived (where it is now; null without --apply, and if it failed), error."
+    after_help = "With --json: one object a line, one for each session that is put away: id, path, bytes (with what of its history goes along), modified, reason (age, count, size or compacted), archived (where it is now; null without --apply, and if it failed), error."
 )]
 pub(crate) struct Prune {
     /// Put away what was last written to longer ago, such as 12h, 30d or 8w

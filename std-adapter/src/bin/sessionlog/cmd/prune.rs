@@ -7,8 +7,9 @@ use crate::output::Output;
 use crate::render::format::{bytes, count};
 use serde::Serialize;
 use sessionlog::clock::timestamp_of;
-use sessionlog::prune::{ARCHIVE, Rules, choose, compacted, put_away, split_off};
+use sessionlog::prune::{ARCHIVE, Rules, choose, compacted, going_with, put_away, split_off};
 use sessionlog::{Error, sanitize};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -42,15 +43,24 @@ pub(crate) fn run(args: &Prune, global: &Global, out: &mut Output) -> Result<(),
         if args.compacted {
             compacted.extend(sessions.iter().map(|session| session.path.clone()));
         }
+        let mut gone = HashSet::new();
         for (session, reason) in choose(sessions, &rules, SystemTime::now()) {
             compacted.retain(|path| *path != session.path);
+            if gone.contains(&session.path) {
+                continue;
+            }
+            let histories = going_with(&session.path, &archive);
+            let lens = histories.iter().filter_map(|path| path.metadata().ok());
             let what = Away {
                 id: &session.id,
                 path: &session.path,
-                bytes: session.bytes,
+                bytes: session.bytes + lens.map(|there| there.len()).sum::<u64>(),
                 modified: session.modified,
                 reason: reason.name(),
+                histories: histories.len(),
             };
+            compacted.retain(|path| !histories.contains(path));
+            gone.extend(histories);
             let moved = args.apply.then(|| put_away(&session.path, &archive));
             sum.add(&what, moved, out)?;
         }
@@ -118,6 +128,7 @@ fn split(args: &Prune, path: &Path, sum: &mut Sum, out: &mut Output) -> Result<(
         bytes: found.bytes,
         modified: modified.unwrap_or(SystemTime::UNIX_EPOCH),
         reason: "compacted",
+        histories: 0,
     };
     sum.add(&what, args.apply.then(|| split_off(path, &archive)), out)
 }
@@ -129,6 +140,8 @@ struct Away<'a> {
     bytes: u64,
     modified: SystemTime,
     reason: &'static str,
+    /// Files of its history that go with it.
+    histories: usize,
 }
 
 #[derive(Default)]
@@ -174,13 +187,22 @@ impl Sum {
                 out.error(format_args!("{error}"));
                 Ok(())
             }
-            None => out.line(format_args!(
-                "{}  {}  {}  {}",
-                sanitize::field(what.id),
-                super::times().age(modified),
-                bytes(what.bytes),
-                what.reason
-            )),
+            None => {
+                let with = match what.histories {
+                    0 => String::new(),
+                    some => format!(
+                        "  with {} of its history",
+                        count(some as u64, "file", "files")
+                    ),
+                };
+                out.line(format_args!(
+                    "{}  {}  {}  {}{with}",
+                    sanitize::field(what.id),
+                    super::times().age(modified),
+                    bytes(what.bytes),
+                    what.reason
+                ))
+            }
         }
     }
 }
