@@ -350,6 +350,14 @@ fn what_a_name_says_to_be_secret_is_masked() {
             format!(r#""Proxy-Authorization": "Digest {v}, x""#),
             r#""Proxy-Authorization": "Digest [redacted: credentials]""#,
         ),
+        (
+            format!(r#"env["API_KEY"] = "{v}"; h[\"Authorization\"] = \"Bearer {v}\""#),
+            r#"env["API_KEY"] = "[redacted: key]"; h[\"Authorization\"] = \"Bearer [redacted: credentials]\""#,
+        ),
+        (
+            format!("<password>{v}</password>"),
+            "<password>[redacted: password]</password>",
+        ),
     ] {
         assert_eq!(text(&said), masked);
         assert_eq!(text(masked), masked, "once is enough");
@@ -367,6 +375,7 @@ fn what_a_name_says_to_be_secret_is_masked() {
         "PASSWORD=xxxxxxxx API_KEY=... API_TOKEN=$(cat /run/token)",
         "the password is needed, a secret: nobody knows",
         "TOKEN=/run/secrets/token1",
+        "<password>Password</password> if token > 1 && secret >= 20",
         "sort key: aB3dE5gH7jK9mNaB3dE5gH",
         "",
         "password=",

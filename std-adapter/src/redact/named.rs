@@ -32,7 +32,7 @@ const MAX_VALUE: usize = 16 * 1024;
 
 static NAMED: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = format!(
-        r#"(?i)(?P<name>[a-z0-9_.-]*{NAMES})(?:\\*["'`])?[ \t]{{0,3}}(?P<sep>=>|:=|[:=]|[ ])[ \t]{{0,3}}(?P<open>\\*["'`])?"#
+        r#"(?i)(?P<name>[a-z0-9_.-]*{NAMES})(?:\\*["'`]\]?)?[ \t]{{0,3}}(?P<sep>=>|:=|[:=>]|[ ])[ \t]{{0,3}}(?P<open>\\*["'`])?"#
     );
     Regex::new(&pattern).expect("a pattern that is tested")
 });

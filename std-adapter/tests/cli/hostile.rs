@@ -237,4 +237,46 @@ fn secrets_are_masked_on_demand() {
     assert!(copied.contains("[redacted: Anthropic key]") && !copied.contains(&key));
     assert_eq!(store.run(&["verify", fork]).code, 0);
     assert_eq!(std::fs::read(store.path(&id)).unwrap(), before);
+    // The name of a branch, too, be it given now or stand in the header.
+    let named = store.run(&["fork", "--name", &key, &id]);
+    for args in [
+        &["fork", "--redact", "--name", &key, &id] as &[&str],
+        &["fork", "--redact", named.out.trim_end()],
+    ] {
+        let fork = store.run(args);
+        let copied = std::fs::read_to_string(store.path(fork.out.trim_end())).unwrap();
+        assert!(!copied.contains(&key), "{args:?}: {copied}");
+    }
+    let shown = store.ok(&["show", "--redact", named.out.trim_end()]);
+    assert!(!shown.contains(&key), "{shown}");
+}
+
+/// Arguments of a tool are JSON in a string, or members; a key stands behind an escape there, or its name before it.
+#[test]
+fn secrets_in_the_arguments_of_tools_are_masked() {
+    let store = Store::new();
+    let key = format!("ghp_{}", "aB3".repeat(12));
+    let secret = "aB3d".repeat(10);
+    let arguments =
+        serde_json::json!({ "content": format!("KEYS:\n{key}\n\t{key}"), "password": &secret });
+    let id = store.new_session();
+    for arguments in [arguments.to_string().into(), arguments] {
+        let call = serde_json::json!({"type": "tool_call", "tool_call": {"id": "t", "name": "write", "arguments": arguments}});
+        let message = serde_json::json!({"role": "assistant", "content": [call], "model": "m", "usage": {"input_tokens": 1}});
+        store.append(&id, &format!("{message}\n"));
+    }
+    let fork = store.run(&["fork", "--redact", &id]);
+    let fork = fork.out.trim_end();
+    let told = [
+        store.ok(&["show", "--redact", &id]),
+        store.ok(&["show", "--json", "--redact", &id]),
+        store.ok(&["context", "--json", "--redact", &id]),
+        store.ok(&["export", "--to", "jsonl", "--redact", &id]),
+        std::fs::read_to_string(store.path(fork)).unwrap(),
+    ];
+    for told in told {
+        assert!(told.contains("[redacted: GitHub token]"), "{told}");
+        assert!(!told.contains(&key) && !told.contains(&secret), "{told}");
+    }
+    assert_eq!(store.run(&["verify", fork]).code, 0);
 }
