@@ -171,6 +171,60 @@ fn what_is_lost_is_sought_in_linear_time() {
     }
 }
 
+/// How much may be sought in vain goes by the log's length.
+#[test]
+fn a_long_log_is_searched_longer() {
+    let sound = std::format!("{RECORD}\n").repeat(4_000);
+    let lost = "{\"type\":\"leaf\",\"id\":\"l\",\"entry_id\":\"x\"}\n".repeat(20);
+    let bytes = sound + &lost;
+    assert!(bytes.len() as u64 * 20 > 3 * ALWAYS_SEARCHED / 2);
+    let mut window = [0; 4096];
+    let source = Bytes(bytes.as_bytes(), 0);
+    let mut branch = Branch::new(source, &mut window, Limits::default()).unwrap();
+    assert!(branch.next().unwrap().is_some());
+    assert_eq!(branch.notes().dangling_leaves, 20);
+}
+
+/// What the beginning says: the header, and where a foreign log's linear prefix ends (F14), as far as that is looked for.
+#[test]
+fn the_beginning_is_read_as_far_as_is_asked() {
+    let read = |lines: &[&str], look| {
+        let bytes = lines.join("\n");
+        let mut window = [0; 64];
+        let source = Bytes(bytes.as_bytes(), 0);
+        let scanner = RecordScanner::new(Limits::default());
+        let mut back = Backward::closed(source, &mut window, scanner);
+        let mut beginning = Beginning::NEW;
+        back.read_beginning(look, &mut beginning).unwrap();
+        // The line on which the prefix ends.
+        let line = beginning.prefix_end.map(|end| match end {
+            u64::MAX => 0,
+            end => bytes[..end as usize].matches('\n').count() + 1,
+        });
+        (beginning.head.extent.is_some(), line)
+    };
+    let theirs = r#"{"type":"session","version":1}"#;
+    let ours = r#"{"type":"session","version":1,"id":"s","writer":"sessionlog/1"}"#;
+    let child = &RECORD.replace("\"message\":", "\"parent_id\":\"p\",\"message\":");
+    assert_eq!(read(&[theirs, RECORD, child, child], None), (true, Some(3)));
+    assert_eq!(
+        read(&[theirs, RECORD, child, child], Some(2)),
+        (true, Some(3))
+    );
+    assert_eq!(
+        read(&[theirs, RECORD, RECORD, child], None),
+        (true, Some(4))
+    );
+    assert_eq!(
+        read(&[theirs, RECORD, RECORD, child], Some(2)),
+        (true, None)
+    );
+    assert_eq!(read(&[theirs, RECORD, RECORD], None), (true, Some(0)));
+    assert_eq!(read(&[ours, RECORD, child], Some(2)), (true, Some(0)));
+    assert_eq!(read(&[RECORD, RECORD, child], None), (false, Some(3)));
+    assert_eq!(read(&[RECORD, theirs, child], None), (false, Some(3)));
+}
+
 /// A torn tail is neither scanned nor read twice, however long it is.
 #[test]
 fn a_torn_tail_is_read_once() {
