@@ -29,7 +29,7 @@ pub struct FileStorage<F = File> {
     file: F,
     /// What stands behind `written` and is not in the file yet.
     buffer: Vec<u8>,
-    /// Bytes that the file held when it was opened.
+    /// Bytes of the file that stand there since it was opened.
     found: u64,
     /// Bytes of the file that count.
     written: u64,
@@ -222,6 +222,10 @@ impl<F: RawFile> Storage for FileStorage<F> {
         } else {
             self.buffer.clear();
             let keep = len < self.found && self.may_hold_record(len)?;
+            if !keep {
+                // What is written there from now on is ours.
+                self.found = self.found.min(len);
+            }
             self.written = if keep { self.found } else { len };
             self.cut()?;
             return Ok(!keep);

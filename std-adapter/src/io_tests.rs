@@ -257,5 +257,10 @@ fn a_record_that_was_there_before_is_never_cut() {
         assert!(!storage.may_hold_record(6).unwrap(), "{torn}");
         assert!(storage.truncate(6).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"first\n");
+        // What came in its place was not there before.
+        append(&mut storage, SEALED.as_bytes());
+        storage.flush().unwrap();
+        assert!(storage.truncate(6).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"first\n");
     }
 }
