@@ -250,6 +250,24 @@ fn a_call_behind_a_message_of_too_many_calls() {
     }
 }
 
+/// Results that found no room are sought on after others of them have been found.
+#[test]
+fn results_beyond_the_window_are_sought_one_by_one() {
+    let mut between = calling(&[2]);
+    between.role = Role::Other;
+    let mut messages = vec![user(4), calling(&[5]), between, result(5), result(2)];
+    messages.extend(vec![user(4); 4]);
+    assert_eq!(kept::<4>(&messages, Keep::LastMessages(1)), Ok(1));
+    // The same, one that has been found counted no longer.
+    let many: StdVec<u32> = (10..22).collect();
+    let mut between = calling(&[2]);
+    between.role = Role::Other;
+    let mut messages = vec![user(4), calling(&many), between, result(2)];
+    messages.extend((10..22).map(result));
+    messages.extend(vec![user(4); 4]);
+    assert_eq!(kept::<4>(&messages, Keep::LastMessages(1)), Ok(1));
+}
+
 /// Whether keeping the last `kept` messages leaves a result without its call.
 fn parts(messages: &[Message], kept: usize) -> bool {
     let cut = messages.len() - kept;
