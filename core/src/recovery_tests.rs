@@ -154,6 +154,9 @@ fn what_is_not_salvaged_f22_f23() {
     check(format!("x{noted}\n"), &["!1", "n*"]);
     let header = with_crc("{\"type\":\"session\",\"version\":1,\"id\":\"s\"}");
     check(format!("x{header}\n"), &["!1"]);
+    let stub = format!("{{\"x\":{header}");
+    check(format!("{stub}\n"), &["!1"]);
+    check(&stub, &[&format!("~0+{}", stub.len())]);
     check(format!("{header}{}\n", msg(1)), &["!1", "s*", "msg-1*"]);
     let nested = format!(
         "{{\"type\":\"message\",\"id\":\"msg-9\",\"message\":{{\"details\":{},\"x\":\u{1}}}}}",
