@@ -250,6 +250,18 @@ pub enum Error {
         /// Whose id it repeats, in words.
         whose: &'static str,
     },
+    /// A symbolic link into another directory: what is not named is not changed.
+    #[error(
+        "{}: a symbolic link into another directory, which is not followed here; `sessionlog repair {}` repairs what it leads to",
+        path.display(),
+        target.display()
+    )]
+    LinkOutside {
+        /// The link.
+        path: PathBuf,
+        /// What it leads to.
+        target: PathBuf,
+    },
     /// So many entries name others that are lost that to make sure of each would take too long.
     #[error(
         "{}: too many entries name others that are lost; `sessionlog repair` makes a copy that can be continued, and keeps this one",

@@ -71,7 +71,7 @@ pub struct Repaired {
 /// The header of a session of ours notes that, as `repaired` (F9).
 ///
 /// # Errors
-/// Those of [`SessionLog::open`] and of [`open_for_writing`](crate::open_for_writing); [`Error::NotASession`] for a link into
+/// Those of [`SessionLog::open`] and of [`open_for_writing`](crate::open_for_writing); [`Error::LinkOutside`] for a link into
 /// another directory; [`Error::RepeatedIds`] when several entries
 /// share an id in such a way that the repaired file would not mean the same. The original is then untouched.
 pub fn repair(path: &Path) -> Result<Repaired, Error> {
@@ -134,13 +134,9 @@ fn refuse_link(path: &Path, real: PathBuf) -> Result<PathBuf, Error> {
     if !path.is_symlink() || own == Some(files::dir_of(&real)) {
         return Ok(real);
     }
-    let reason = format!(
-        "a symbolic link into another directory, which is not followed here; `sessionlog repair {}` repairs what it leads to",
-        real.display()
-    );
-    Err(Error::NotASession {
+    Err(Error::LinkOutside {
         path: path.to_owned(),
-        reason,
+        target: real,
     })
 }
 
