@@ -1,11 +1,9 @@
 //! Shared test support.
 
-pub mod generate;
+pub use sessionlog_reference::{generate, model, outcome, seen};
+
 pub mod load;
-pub mod model;
-pub mod outcome;
 pub mod program;
 pub mod properties;
-pub mod seen;
 pub mod sim;
 pub mod vectors;

@@ -14,12 +14,8 @@ mod flash_damage;
 mod flash_journal;
 /// The flash log through losses of power at every step.
 mod flash_power;
-/// The framer and the reference reader on generated files.
-mod framing;
 /// Repair, copy and check of damaged files, against the reference reader.
 mod repair;
-/// Forward and reverse replay against each other and against the reference reader.
-mod replay;
 /// What a session records of itself, against the reference reader.
 mod sums;
 /// The framer on every conformance vector.

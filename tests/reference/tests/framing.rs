@@ -1,9 +1,9 @@
 //! F1 to F9 and F20 to F24: the core's framer sees what the reference reader sees, in chunks of any size.
 
 use proptest::prelude::*;
-use sessionlog_tests::generate::{damaged, style, tidy, wild};
-use sessionlog_tests::model;
-use sessionlog_tests::seen::{by_framer, by_model};
+use sessionlog_reference::generate::{damaged, style, tidy, wild};
+use sessionlog_reference::model;
+use sessionlog_reference::seen::{by_framer, by_model};
 
 /// Sizes of the chunks that a file comes in: tiny, small, or the whole file.
 fn chunks() -> impl Strategy<Value = Vec<usize>> {

@@ -1,7 +1,7 @@
 //! Forward replay, reverse replay and the reference reader give the same tip, branch, context and sums on every input.
 
 use proptest::prelude::*;
-use sessionlog_tests::{generate, outcome};
+use sessionlog_reference::{generate, outcome};
 
 fn agree(bytes: &[u8], window: usize, step: usize) -> Result<(), TestCaseError> {
     outcome::agree(bytes, window, step).map_err(TestCaseError::fail)

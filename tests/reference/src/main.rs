@@ -1,7 +1,7 @@
 //! The reference reader as a command, so that it can stand where `sessionlog` stands: `context --json FILE` and
 //! `tree --json FILE`, without warnings.
 
-use sessionlog_tests::model::{self, Kind, Model, context};
+use sessionlog_reference::model::{self, Kind, Model, context};
 use std::process::ExitCode;
 
 /// A branch ends where a message, compaction or unknown entry has no child.
