@@ -313,7 +313,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
                 }
                 continue;
             }
-            if at < self.window.at || at >= self.window.end() {
+            if self.window.slice(at, end).is_empty() {
                 let to = end.min(at.wrapping_add(self.window.buf.len() as u64));
                 self.window.read_before(&mut self.source, at, to)?;
             }
@@ -365,7 +365,7 @@ impl<'b, R: Read + Seek, W: Scanning> Backward<'b, R, W> {
 
     /// Makes sure that the window has what stands before `end`, which is not 0.
     fn show_end(&mut self, end: u64) -> Result<(), ReplayError<R::Error>> {
-        if end <= self.window.at || end > self.window.end() {
+        if self.window.slice(end.saturating_sub(1), end).is_empty() {
             self.window.read_before(&mut self.source, 0, end)?;
         }
         Ok(())
@@ -471,4 +471,4 @@ const HEAD_WINDOW: u64 = 4096;
 
 #[cfg(test)]
 #[path = "backward_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -6,7 +6,8 @@ use crate::{
 use proptest::prelude::*;
 use std::{borrow::ToOwned, string::String, vec, vec::Vec};
 
-struct Bytes<'a>(&'a [u8], u64);
+/// A log in memory, and where it is read next.
+pub(in crate::replay) struct Bytes<'a>(pub(in crate::replay) &'a [u8], pub(in crate::replay) u64);
 
 impl embedded_io::ErrorType for Bytes<'_> {
     type Error = core::convert::Infallible;

@@ -227,3 +227,7 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Reverse<'b, R, W, T> {
         self.branch.complete_tally()
     }
 }
+
+#[cfg(test)]
+#[path = "reverse_tests.rs"]
+mod tests;
