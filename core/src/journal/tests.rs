@@ -14,6 +14,7 @@ use std::{format, vec};
 
 mod disk;
 mod steps;
+mod totals;
 use disk::Shared;
 
 /// A clock that ticks when it is read.

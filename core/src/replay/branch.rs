@@ -239,7 +239,7 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
             return None;
         };
         self.follow();
-        self.tally_link(bridged);
+        self.tally_link();
         Some(bridged)
     }
 
@@ -268,8 +268,8 @@ impl<'b, R: Read + Seek, W: Scanning, T: Gathering> Branch<'b, R, W, T> {
         };
     }
 
-    fn tally_link(&mut self, bridged: bool) {
-        let based = core::mem::take(&mut self.pass.has_base) && !bridged;
+    fn tally_link(&mut self) {
+        let based = core::mem::take(&mut self.pass.has_base);
         let start = self.back.start();
         if self.pass.reach.branch_known || start >= self.lowest_link {
             return;
