@@ -70,3 +70,27 @@ fn a_compaction_counts_what_is_gone() {
     let log = without(&lines, &gone);
     assert_eq!((sums(&log), log.totals().watermark), (all, 32));
 }
+
+#[test]
+fn a_leaf_of_another_branch_counts_nothing() {
+    let disk = Shared::default();
+    let mut journal = create(&disk, Durability::Manual);
+    let turn = |journal: &mut Log, tokens| {
+        journal.append(&Verbatim(say("a").as_bytes())).unwrap();
+        let id = journal
+            .append(&Verbatim(answer(tokens).as_bytes()))
+            .unwrap();
+        journal.end_turn().unwrap();
+        id
+    };
+    let first = turn(&mut journal, 10);
+    turn(&mut journal, 20);
+    journal.move_tip(&first, &mut [0; 256]).unwrap();
+    turn(&mut journal, 30);
+    let bytes = disk.0.borrow().bytes.clone();
+    let text = String::from_utf8(bytes).unwrap();
+    let lines: Vec<String> = text.split_inclusive('\n').map(str::to_string).collect();
+    // Where the third turn begins is known by its parent alone; the nearest leaf before it is the second turn's.
+    let log = without(&lines, &["msg-1", "leaf-7", "leaf-10"]);
+    assert_eq!(sums(&log), (11 + 31, 2, 63));
+}
