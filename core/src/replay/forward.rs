@@ -47,18 +47,6 @@ pub trait Table {
     fn get(&self, index: u32) -> Option<Node>;
 }
 
-impl<T: Table + ?Sized> Table for &mut T {
-    fn push(&mut self, record: &Record, node: Node) -> Result<u32, Full> {
-        (**self).push(record, node)
-    }
-    fn find(&self, id: &EntryId) -> Option<u32> {
-        (**self).find(id)
-    }
-    fn get(&self, index: u32) -> Option<Node> {
-        (**self).get(index)
-    }
-}
-
 /// Something in a record that is not as it should be, and how it was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -93,7 +81,6 @@ pub struct Forward<T> {
     health: Health,
     entries: u64,
     unknown: u64,
-    leaves: u64,
 }
 
 impl<T: Table> Forward<T> {
@@ -113,7 +100,6 @@ impl<T: Table> Forward<T> {
             health: Health::default(),
             entries: 0,
             unknown: 0,
-            leaves: 0,
         }
     }
 
@@ -145,7 +131,6 @@ impl<T: Table> Forward<T> {
             self.sequence.observe(id);
         }
         if record.kind == Kind::Leaf {
-            self.leaves = self.leaves.saturating_add(1);
             let target = record.reference.as_ref().and_then(|id| self.table.find(id));
             self.tip = target.or(self.tip);
             return Ok(target.is_none().then_some(Note::DanglingLeaf));
@@ -246,11 +231,6 @@ impl<T: Table> Forward<T> {
     /// Number of unknown entries.
     pub fn unknown(&self) -> u64 {
         self.unknown
-    }
-
-    /// Number of leaves.
-    pub fn leaves(&self) -> u64 {
-        self.leaves
     }
 }
 

@@ -1,13 +1,14 @@
 //! What forward replay, reverse replay and the reference reader make of a file, in one shape that can be compared.
 
-use crate::model::{self, Header, Model, Sum};
+use crate::model::{self, Header, Kind, Model, Sum};
 use sessionlog_core::{
     EntryId, Timestamp,
     journal::{Journal, JournalError, Options, Storage},
     record::{IdForm, IdHash, Limits, Record},
     recovery::Event,
     replay::{
-        Branch, Forward, Full, Node, Note, Records, ReplayError, Reverse, Table, context_start,
+        Branch, Forward, Full, Node, Note, Records, ReplayError, Reverse, SliceTable, Slot, Table,
+        context_start,
     },
     usage::UsageTotals,
 };
@@ -175,8 +176,17 @@ fn by_model(bytes: &[u8]) -> (Outcome, Model) {
     (outcome, model)
 }
 
-/// What a forward pass gives, and whether any record has totals.
-fn by_forward(bytes: &[u8], window: usize, step: usize) -> (Outcome, bool) {
+/// What a forward pass gives.
+struct Passed {
+    outcome: Outcome,
+    /// How many entries there are, and how many of them are unknown.
+    entries: (u64, u64),
+    nodes: Vec<Node>,
+    /// A record has totals.
+    totals: bool,
+}
+
+fn by_forward(bytes: &[u8], window: usize, step: usize) -> Passed {
     let source = Bytes {
         all: bytes,
         at: 0,
@@ -238,7 +248,42 @@ fn by_forward(bytes: &[u8], window: usize, step: usize) -> (Outcome, bool) {
         watermark: forward.watermark(),
         next_seq: forward.sequence().peek(),
     };
-    (outcome, totals)
+    Passed {
+        outcome,
+        entries: (forward.entries(), forward.unknown()),
+        nodes: forward.table.nodes,
+        totals,
+    }
+}
+
+/// A forward pass with a table that is lent finds the same nodes, and says so when it has no room for the last.
+fn in_slots(bytes: &[u8], expected: &[Node]) -> Result<(), String> {
+    for missing in 0..=expected.len().min(1) {
+        let mut slots = vec![Slot::default(); expected.len() - missing];
+        let mut forward = Forward::new(SliceTable::new(&mut slots));
+        let source = Bytes {
+            all: bytes,
+            at: 0,
+            step: bytes.len(),
+        };
+        let mut window = vec![0; 4096];
+        let mut records = Records::new(source, &mut window, Limits::default(), 0, 1).unwrap();
+        let mut taken = Ok(None);
+        while let Some(event) = records.next().unwrap() {
+            taken = forward.take(&event);
+            if taken.is_err() {
+                break;
+            }
+        }
+        let nodes: Vec<Node> = (0..).map_while(|index| forward.table.get(index)).collect();
+        let full = (missing == 1).then_some(Full);
+        if taken.err() != full || nodes != expected[..expected.len() - missing] {
+            return Err(format!(
+                "with {missing} slots too few: {full:?}\n  {nodes:?}\nexpected:\n  {expected:?}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn by_reverse(
@@ -379,8 +424,14 @@ pub fn agree(bytes: &[u8], window: usize, step: usize) -> Result<(), String> {
             _ => Ok(()),
         };
     }
-    let (forward, totals) = by_forward(bytes, window, step);
-    same("forward", &forward, &expected)?;
+    let forward = by_forward(bytes, window, step);
+    same("forward", &forward.outcome, &expected)?;
+    let unknown = model.entries.iter().filter(|e| e.kind == Kind::Unknown);
+    let entries = (model.entries.len() as u64, unknown.count() as u64);
+    if forward.entries != entries {
+        return Err(format!("{:?} entries, not {entries:?}", forward.entries));
+    }
+    in_slots(bytes, &forward.nodes)?;
     let reverse = by_reverse(bytes, window, step).expect("readable");
     let resumed = by_journal::<EntryId>(bytes, window, step);
     let hashed = by_journal::<IdHash>(bytes, window, step);
@@ -395,7 +446,7 @@ pub fn agree(bytes: &[u8], window: usize, step: usize) -> Result<(), String> {
             "resumed:\n  {resumed:?}\nreverse replay:\n  {reverse:?}"
         ));
     }
-    if totals {
+    if forward.totals {
         same("reverse", &reverse.without_sums(), &expected.without_sums())
     } else {
         same("reverse", &reverse, &expected)
