@@ -322,12 +322,15 @@ impl Session {
         &self.resumed
     }
 
-    /// Whether the torn tail, if there is one, stays when something is appended, as a corrupt line: it may hold a whole
-    /// record. Else it is cut off. Reads it.
+    /// Whether the torn tail, if there is one, stays when something is appended, as part of a corrupt line: it may hold a
+    /// whole record, or stands on the line of one. Else it is cut off. Reads it.
     pub fn keeps_torn_tail(&mut self) -> Result<bool, Error> {
         let Some(at) = self.resumed.notes.torn_at else {
             return Ok(false);
         };
+        if self.resumed.fused {
+            return Ok(true);
+        }
         let holds = self.journal.storage().may_hold_record(at);
         holds.map_err(Error::io(&self.path, "read"))
     }

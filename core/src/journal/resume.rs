@@ -23,6 +23,8 @@ pub struct Resumed {
     pub notes: Notes,
     /// The header is lost or missing (F10).
     pub headless: bool,
+    /// The torn tail stands on the line of a salvaged entry: it is not cut off when something is appended (F28).
+    pub fused: bool,
 }
 
 impl<S: Storage, C: Clock, const N: usize> Journal<S, C, N> {
@@ -99,17 +101,21 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
         }
         let torn_at = resumed.notes.torn_at;
         self.end = torn_at.unwrap_or(length);
-        // A torn tail may follow a salvaged entry, whose line has no end either.
         let mut last = [0];
         self.storage
             .seek(SeekFrom::Start(self.end.saturating_sub(1)))?;
         self.storage.read(&mut last)?;
         let whole = self.end == 0 || last == *b"\n";
-        self.saved_tail = if whole { Tail::Whole } else { Tail::Unended };
-        self.tail = match torn_at {
-            Some(_) => Tail::Torn,
-            None => self.saved_tail,
+        (self.tail, self.saved_tail) = match torn_at {
+            Some(_) if whole => (Tail::Torn, Tail::Whole),
+            Some(_) => (Tail::Fused, Tail::Fused),
+            None if whole => (Tail::Whole, Tail::Whole),
+            None => (Tail::Unended, Tail::Unended),
         };
+        resumed.fused = self.tail == Tail::Fused;
+        if resumed.fused {
+            self.end = length;
+        }
         self.saved = self.books;
         self.saved_end = self.end;
         Ok(())

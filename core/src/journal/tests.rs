@@ -14,6 +14,7 @@ use std::{format, vec};
 
 mod disk;
 mod steps;
+mod tail;
 mod totals;
 use disk::Shared;
 
@@ -251,80 +252,6 @@ fn the_tip_moves_and_a_branch_begins() {
     assert_eq!(disk.0.borrow().bytes.len(), before);
     let again = open(&disk);
     assert_eq!(format!("{:?}", again.books), format!("{:?}", journal.books));
-}
-
-#[test]
-fn a_torn_tail_is_cut_or_closed_before_the_next_append_f28() {
-    for uncuttable in [false, true] {
-        let disk = Shared::default();
-        let mut journal = create(&disk, Durability::Turn);
-        journal.append(&Verbatim(say("a").as_bytes())).unwrap();
-        journal.end_turn().unwrap();
-        disk.0
-            .borrow_mut()
-            .bytes
-            .extend_from_slice(b"{\"type\":\"mess");
-        disk.0.borrow_mut().uncuttable = uncuttable;
-        let mut journal = open(&disk);
-        assert_eq!(
-            journal.append(&Verbatim(say("b").as_bytes())).unwrap(),
-            "msg-3"
-        );
-        journal.end_turn().unwrap();
-        let expected: &[&str] = if uncuttable {
-            &["s", "msg-1", "leaf-2", "corrupt", "msg-3", "leaf-4"]
-        } else {
-            &["s", "msg-1", "leaf-2", "msg-3", "leaf-4"]
-        };
-        assert_eq!(lines(&disk), expected);
-    }
-    // A whole record without its line end.
-    let disk = Shared::default();
-    let mut journal = create(&disk, Durability::Turn);
-    journal.append(&Verbatim(say("a").as_bytes())).unwrap();
-    journal.end_turn().unwrap();
-    disk.0.borrow_mut().bytes.pop();
-    let mut journal = open(&disk);
-    journal.append(&Verbatim(say("b").as_bytes())).unwrap();
-    journal.end_turn().unwrap();
-    assert_eq!(lines(&disk), ["s", "msg-1", "leaf-2", "msg-3", "leaf-4"]);
-}
-
-/// However many records share a line, an append takes none of them away, and can be read itself.
-#[test]
-fn records_joined_on_the_last_line_are_kept_f20_f22() {
-    for records in 1..40 {
-        for stub in ["", "{\"type\":\"mess"] {
-            let disk = Shared::default();
-            let mut journal = create(&disk, Durability::Entry);
-            let header = disk.0.borrow().bytes.len();
-            for _ in 0..records {
-                journal.append(&Verbatim(say("x").as_bytes())).unwrap();
-            }
-            let joined = {
-                let bytes = &mut disk.0.borrow_mut().bytes;
-                let mut at = 0;
-                bytes.retain(|byte| {
-                    at += 1;
-                    at <= header || *byte != b'\n'
-                });
-                let records = bytes.len();
-                bytes.extend_from_slice(stub.as_bytes());
-                bytes[..records].to_vec()
-            };
-            let mut journal = open(&disk);
-            let id = journal
-                .append(&Verbatim(say("new").as_bytes()))
-                .unwrap()
-                .to_string();
-            assert!(
-                disk.0.borrow().bytes.starts_with(&joined),
-                "{records} {stub}"
-            );
-            assert_eq!(lines(&disk).last(), Some(&id), "{records} {stub}");
-            assert_eq!(context(&mut open(&disk)).last(), Some(&id));
-        }
-    }
 }
 
 #[test]

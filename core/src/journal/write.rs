@@ -22,6 +22,9 @@ pub(super) enum Tail {
     Whole,
     /// The last entry lacks its line end.
     Unended,
+    /// Bytes that are no entry, on the line of the last one. They stay: it is salvaged (F22), and what that means for its
+    /// parent (F15) must not change.
+    Fused,
     /// Bytes that are no entry, from the log's end on.
     Torn,
 }
@@ -43,7 +46,7 @@ impl<S: Storage, C: Clock, const N: usize, I: IdForm> Journal<S, C, N, I> {
             Tail::Whole => return Ok(()),
             Tail::Unended => b"\n",
             // The NUL makes sure that a failed record that lacks only its line end does not count after all.
-            Tail::Torn => b"\0\n",
+            Tail::Fused | Tail::Torn => b"\0\n",
         };
         crate::json::write::write_all(&mut self.storage, closing)?;
         self.end = self.storage.seek(SeekFrom::End(0))?;
