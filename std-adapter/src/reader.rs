@@ -45,8 +45,8 @@ pub struct SessionLog {
     leaves: Vec<Leaf>,
     problems: Problems,
     warnings: Problems,
-    /// The last inherited node (F11).
-    inherited_to: Option<u32>,
+    /// The first node that is not inherited (F11).
+    own_from: Option<u32>,
     unended: bool,
     head: Head,
     tip: Option<u32>,
@@ -417,7 +417,7 @@ impl SessionLog {
     /// The node was copied from another session (F11).
     #[must_use]
     pub fn inherited(&self, index: u32) -> bool {
-        self.inherited_to.is_some_and(|last| index <= last)
+        self.own_from.is_some_and(|first| index < first)
     }
 }
 

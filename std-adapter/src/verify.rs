@@ -6,7 +6,7 @@ use crate::{
 };
 use sessionlog_core::{
     UsageTotals,
-    record::{Kind, Totals},
+    record::{AtFork, Kind, Totals},
     recovery::{Found, Health},
     replay::{Forward, Table},
 };
@@ -185,9 +185,10 @@ impl Audit {
         }
         // Up to and including the fork point, sums other than the branch's are those of the session that was copied.
         let fork_point = &forward.head().fork_point;
-        let own = fork_point.is_none() || self.past_fork_point;
-        let can_be_fork_point = matches!(record.kind, Kind::Message | Kind::Compaction);
-        self.past_fork_point |= can_be_fork_point && record.id == *fork_point;
+        let at_fork = fork_point.as_ref().map(|id| record.at_fork(id));
+        self.past_fork_point |= matches!(at_fork, None | Some(AtFork::Own));
+        let own = self.past_fork_point;
+        self.past_fork_point |= at_fork == Some(AtFork::Last);
         let spent = self.spent.expect(&forward.spent());
         if own && record.kind == Kind::Compaction {
             self.watermark = spent.usage.total_tokens();

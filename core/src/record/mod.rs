@@ -319,6 +319,31 @@ impl<I: PartialEq> Record<I> {
     pub(crate) fn is_node_named(&self, id: &I) -> bool {
         self.is_node() && self.id.as_ref() == Some(id)
     }
+
+    /// How this record stands to the fork point (F11).
+    pub fn at_fork(&self, fork_point: &I) -> AtFork {
+        let content = matches!(self.kind, Kind::Message | Kind::Compaction);
+        if content && self.id.as_ref() == Some(fork_point) {
+            return AtFork::Last;
+        }
+        let target = self.reference.as_ref().filter(|_| self.kind == Kind::Leaf);
+        match self.parent_id.as_ref() == Some(fork_point) || target == Some(fork_point) {
+            true => AtFork::Own,
+            false => AtFork::Elsewhere,
+        }
+    }
+}
+
+/// How a record stands to the fork point (F11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum AtFork {
+    /// It bears the fork point's id: what comes up to here is inherited.
+    Last,
+    /// It names the fork point as its parent or target: it is the session's own, and so is all after it.
+    Own,
+    /// It does not tell.
+    Elsewhere,
 }
 
 /// Why bytes are no record.

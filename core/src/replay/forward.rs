@@ -5,7 +5,7 @@
 use super::Head;
 use crate::{
     id::{EntryId, Sequence},
-    record::{Extent, Kind, Record},
+    record::{AtFork, Extent, Kind, Record},
     recovery::{Event, Found, Health},
     usage::UsageTotals,
 };
@@ -130,6 +130,9 @@ impl<T: Table> Forward<T> {
         if let Some(id) = &record.id {
             self.sequence.observe(id);
         }
+        if self.at_fork(record) == AtFork::Own {
+            self.end_inheritance();
+        }
         if record.kind == Kind::Leaf {
             let target = record.reference.as_ref().and_then(|id| self.table.find(id));
             self.tip = target.or(self.tip);
@@ -167,12 +170,23 @@ impl<T: Table> Forward<T> {
         if kind == Kind::Compaction {
             self.watermark = self.spent.usage.total_tokens();
         }
-        if self.inheriting && record.id == self.head.fork_point {
-            self.inheriting = false;
-            self.spent = UsageTotals::default();
-            self.watermark = 0;
+        if self.at_fork(record) == AtFork::Last {
+            self.end_inheritance();
         }
         Ok(note)
+    }
+
+    /// Where inheritance ends, if it has not ended yet.
+    fn at_fork(&self, record: &Record) -> AtFork {
+        let fork_point = self.head.fork_point.as_ref().filter(|_| self.inheriting);
+        fork_point.map_or(AtFork::Elsewhere, |id| record.at_fork(id))
+    }
+
+    /// What was spent so far is another session's.
+    fn end_inheritance(&mut self) {
+        self.inheriting = false;
+        self.spent = UsageTotals::default();
+        self.watermark = 0;
     }
 
     /// F13 to F15.
@@ -201,6 +215,11 @@ impl<T: Table> Forward<T> {
     /// The tip.
     pub fn tip(&self) -> Option<u32> {
         self.tip
+    }
+
+    /// What is taken now may be inherited: where that ends has not come yet (F11).
+    pub fn inherits(&self) -> bool {
+        self.inheriting
     }
 
     /// Corrupt records and torn tail so far.

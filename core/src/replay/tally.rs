@@ -3,7 +3,7 @@
 use super::Notes;
 use crate::{
     id::{FOREIGN_NUMBER_FLOOR, Sequence},
-    record::{Kind, Record, Role, Totals},
+    record::{AtFork, Kind, Record, Role, Totals},
     usage::{UsageTotals, add_to},
 };
 
@@ -14,7 +14,7 @@ pub struct Tally {
     /// Usage and turns of the branch, as far back as it was followed.
     pub branch: UsageTotals,
     spent: Spent,
-    /// What was spent after the newest bearer of the fork point, going back: it counts if an earlier one turns up.
+    /// What was spent where the fork point may lie behind, going back: it counts if an earlier sign of it turns up.
     before_fork: Spent,
     /// Totals of the node that is sought.
     pub(super) base: UsageTotals,
@@ -33,6 +33,8 @@ pub(super) struct Reach {
     pub(super) spent_known: bool,
     /// The newest bearer of the fork point has been met.
     forked: bool,
+    /// The newest record that names the fork point has been met.
+    named: bool,
     /// The newest compaction has been met.
     compacted: bool,
 }
@@ -42,6 +44,7 @@ impl Reach {
         branch_known: false,
         spent_known: false,
         forked: false,
+        named: false,
         compacted: false,
     };
 }
@@ -125,26 +128,26 @@ impl Reach {
         if self.spent_known {
             return;
         }
-        let bears_fork = fork_point.is_some()
-            && record.id.as_ref() == fork_point
-            && matches!(record.kind, Kind::Message | Kind::Compaction);
-        if bears_fork {
-            self.forked = true;
-            if let Some(tally) = &mut tally {
-                tally.spent.merge(&tally.before_fork);
-                tally.before_fork = NO_SPENT;
-            }
-        }
+        let at_fork = fork_point.map_or(AtFork::Elsewhere, |id| record.at_fork(id));
+        self.forked |= at_fork == AtFork::Last;
         self.compacted |= record.kind == Kind::Compaction;
         // What an inherited checkpoint says was spent elsewhere.
         let totals = record.totals.as_ref().filter(|_| !self.forked);
         self.spent_known = totals.is_some();
         if let Some(tally) = tally {
+            // All that is newer is the session's own.
+            if at_fork == AtFork::Last || self.spent_known {
+                tally.own();
+            }
             match totals {
                 Some(totals) => tally.take_totals(totals, self.compacted),
                 None => tally.spend(record, *self),
             }
+            if at_fork == AtFork::Own {
+                tally.own();
+            }
         }
+        self.named |= at_fork == AtFork::Own;
     }
 }
 
@@ -212,8 +215,14 @@ impl Tally {
         self.watermark.unwrap_or(self.spent.until_compaction)
     }
 
+    /// What was held back, since it may be inherited, is not.
+    fn own(&mut self) {
+        self.spent.merge(&self.before_fork);
+        self.before_fork = NO_SPENT;
+    }
+
     fn spend<I>(&mut self, record: &Record<I>, reach: Reach) {
-        let spent = match reach.forked {
+        let spent = match reach.forked || reach.named {
             true => &mut self.before_fork,
             false => &mut self.spent,
         };

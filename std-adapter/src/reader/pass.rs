@@ -8,7 +8,7 @@ use crate::{
 };
 use sessionlog_core::{
     EntryId,
-    record::{Kind, Role, Span},
+    record::{AtFork, Kind, Role, Span},
     recovery::{Event, Found},
     replay::{Forward, Note},
 };
@@ -30,7 +30,7 @@ pub(super) struct Pass {
     leaves: Vec<Leaf>,
     problems: Problems,
     warnings: Problems,
-    inherited_to: Option<u32>,
+    own_from: Option<u32>,
     unended: bool,
     /// A record has a checksum, which is right.
     sealed: bool,
@@ -53,7 +53,7 @@ impl Pass {
             leaves: Vec::new(),
             problems: Problems::default(),
             warnings: Problems::default(),
-            inherited_to: None,
+            own_from: None,
             unended: false,
             sealed: false,
         }
@@ -159,10 +159,12 @@ impl Pass {
                 timestamp: record.timestamp,
             });
         }
-        let makes_tip = matches!(record.kind, Kind::Message | Kind::Compaction);
-        let fork_point = &self.forward.head().fork_point;
-        if makes_tip && fork_point.is_some() && record.id == *fork_point {
-            self.inherited_to.get_or_insert(before);
+        if let Some(fork_point) = &self.forward.head().fork_point {
+            match record.at_fork(fork_point) {
+                AtFork::Last => drop(self.own_from.get_or_insert(before + 1)),
+                AtFork::Own => drop(self.own_from.get_or_insert(before)),
+                AtFork::Elsewhere => {}
+            }
         }
         let Some(note) = note else { return };
         let nodes = &self.forward.table;
@@ -275,7 +277,7 @@ impl Pass {
             leaves: self.leaves,
             problems: self.problems,
             warnings: self.warnings,
-            inherited_to: self.inherited_to,
+            own_from: self.own_from,
             unended: self.unended,
             head: forward.head().clone(),
             tip: forward.tip(),

@@ -401,11 +401,21 @@ impl Model {
             Header::Valid { fork_point, .. } => fork_point.clone(),
             _ => None,
         };
-        let last = (0..self.entries.len())
-            .find(|&i| self.is_content(i) && fork.is_some() && self.entries[i].id == fork);
+        let bears = |i: usize| self.is_content(i) && fork.is_some() && self.entries[i].id == fork;
+        let bearer = (0..self.entries.len()).find(|&i| bears(i));
+        let namer = (0..self.entries.len()).find(|&i| {
+            let entry = &self.entries[i];
+            let names = entry.parent_id == fork || entry.target == fork;
+            fork.is_some() && names && !bears(i)
+        });
+        // The first entry that is the session's own.
+        let own = bearer
+            .map_or(usize::MAX, |i| i + 1)
+            .min(namer.unwrap_or(usize::MAX));
+        let own = if own == usize::MAX { 0 } else { own };
         self.next_seq = 1;
         for (i, entry) in self.entries.iter().enumerate() {
-            let inherited = last.is_some_and(|n| i <= n);
+            let inherited = i < own;
             self.inherited.push(inherited);
             if entry.kind == Kind::Message && !inherited {
                 self.spent_usage.add(entry);
