@@ -31,10 +31,8 @@ pub(super) struct Reach {
     pub(super) branch_known: bool,
     /// That of what was spent is complete.
     pub(super) spent_known: bool,
-    /// The newest bearer of the fork point has been met.
-    forked: bool,
-    /// The newest record that names the fork point has been met.
-    named: bool,
+    /// What has been met of the fork point: its newest bearer, or only what names it.
+    fork: AtFork,
     /// The newest compaction has been met.
     compacted: bool,
 }
@@ -43,8 +41,7 @@ impl Reach {
     pub(super) const NEW: Self = Reach {
         branch_known: false,
         spent_known: false,
-        forked: false,
-        named: false,
+        fork: AtFork::Elsewhere,
         compacted: false,
     };
 }
@@ -114,6 +111,7 @@ const NO_SPENT: Spent = Spent {
 
 impl Reach {
     /// Takes in a record that is met for the first time, going back.
+    #[inline(never)] // So that reading on, which goes deeper, needs no room for it.
     pub(super) fn take<I: PartialEq>(
         &mut self,
         record: &Record<I>,
@@ -129,10 +127,12 @@ impl Reach {
             return;
         }
         let at_fork = fork_point.map_or(AtFork::Elsewhere, |id| record.at_fork(id));
-        self.forked |= at_fork == AtFork::Last;
+        if at_fork == AtFork::Last {
+            self.fork = at_fork;
+        }
         self.compacted |= record.kind == Kind::Compaction;
         // What an inherited checkpoint says was spent elsewhere.
-        let totals = record.totals.as_ref().filter(|_| !self.forked);
+        let totals = record.totals.as_ref().filter(|_| self.fork != AtFork::Last);
         self.spent_known = totals.is_some();
         if let Some(tally) = tally {
             // All that is newer is the session's own.
@@ -147,7 +147,9 @@ impl Reach {
                 tally.own();
             }
         }
-        self.named |= at_fork == AtFork::Own;
+        if self.fork == AtFork::Elsewhere {
+            self.fork = at_fork;
+        }
     }
 }
 
@@ -222,7 +224,7 @@ impl Tally {
     }
 
     fn spend<I>(&mut self, record: &Record<I>, reach: Reach) {
-        let spent = match reach.forked || reach.named {
+        let spent = match reach.fork != AtFork::Elsewhere {
             true => &mut self.before_fork,
             false => &mut self.spent,
         };
