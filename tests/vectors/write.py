@@ -159,6 +159,7 @@ put("invalid/crc-name-damaged", H, T[0], T[1].replace(b'"crc"', b'"cvc"'), T[1].
 put("invalid/missing-parent-bridged", H, *T[:2], b"#" * 40, T[3])
 put("invalid/bridge-past-unknown-and-leaf", H, *T[:2], b"\x00" * 16, seal(record("label", "lab-4", "msg-2", label="x")), seal(leaf("leaf-5", "msg-1")), seal(user("msg-9", "msg-8", "bridged to msg-2")))
 put("invalid/no-bridge-past-a-message", H, T[0], b"garbage", T[1], seal(user("msg-9", "msg-8", "a root: msg-2 comes before the corrupt line")))
+put("invalid/fork-point-lost", header(parent_session="0196f0c0", fork_point="msg-2"), T[0], T[1][:-9] + b"damaged", T[2], T[3])
 put("invalid/corrupt-in-linear-prefix", F, user("msg-1", None, "one"), b'{"type":"message","id":"msg-2"', user("msg-3", None, "three"))
 put("invalid/lone-surrogate", H, T[0], *['{"type":"note","x":"%s"}' % x for x in ("\\ud83d", "\\ude00", "\\ud83d\\u0041", "\\ud83dx", "\\ude00\\ud83d")], T[1])
 put("invalid/depth-128", H, deep(128), seal(user("msg-2", "msg-1", "two")))

@@ -397,4 +397,5 @@ fn errors_say_what_happened() {
     ] {
         assert!(error.to_string().contains(words), "{error}");
     }
+    assert!(crate::replay::Full.to_string().contains("is full"));
 }

@@ -217,11 +217,6 @@ impl<T: Table> Forward<T> {
         self.tip
     }
 
-    /// What is taken now may be inherited: where that ends has not come yet (F11).
-    pub fn inherits(&self) -> bool {
-        self.inheriting
-    }
-
     /// Corrupt records and torn tail so far.
     pub fn health(&self) -> Health {
         self.health

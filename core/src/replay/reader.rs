@@ -43,11 +43,6 @@ impl<R: Read + Seek, W: Scanning> Records<'_, R, W> {
         let signal = self.ahead.next(source, window, &mut self.framer)?;
         Ok(signal.map(|signal| self.framer.event(signal)))
     }
-
-    /// Offset in the storage of the byte that comes next.
-    pub fn offset(&self) -> u64 {
-        self.framer.offset()
-    }
 }
 
 /// Reads on with a framer and a window that others use too.
@@ -77,7 +72,7 @@ impl Ahead {
         loop {
             let at = framer.offset();
             let known_end = self.ended && at >= self.end;
-            if !known_end && (at < window.at || at >= window.end()) {
+            if !known_end && window.slice(at, u64::MAX).is_empty() {
                 let to = self.end.min(at.saturating_add(self.part));
                 window.read_some(source, at, to)?;
                 if window.filled == 0 {

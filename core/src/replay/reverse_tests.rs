@@ -59,6 +59,20 @@ fn the_lowest_record_is_known() {
     assert_eq!(replay.lowest(), root.extent.start);
 }
 
+/// A failure is told, not taken for the end.
+#[test]
+fn a_failure_is_no_end() {
+    let mut lines = [HEADER, &message("m0", "x")].join("\n").into_bytes();
+    lines.extend_from_slice(
+        b"\n{\"type\":\"leaf\",\"id\":\"l\",\"entry_id\":\"y\"}"
+            .repeat(40_000)
+            .as_slice(),
+    );
+    let mut window = [0; 256];
+    let mut replay = Reverse::new(Bytes(&lines, 0), &mut window, Limits::default()).unwrap();
+    assert_eq!(replay.next(), Err(crate::replay::ReplayError::TooManyLost));
+}
+
 /// A tip that nothing follows need not be looked for under its name.
 #[test]
 fn whether_nodes_follow_the_tip_is_known() {

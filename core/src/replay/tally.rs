@@ -31,8 +31,8 @@ pub(super) struct Reach {
     pub(super) branch_known: bool,
     /// That of what was spent is complete.
     pub(super) spent_known: bool,
-    /// What has been met of the fork point: its newest bearer, or only what names it.
-    fork: AtFork,
+    /// The newest sign of the fork point has been met: what is older may be inherited.
+    forked: bool,
     /// The newest compaction has been met.
     compacted: bool,
 }
@@ -41,7 +41,7 @@ impl Reach {
     pub(super) const NEW: Self = Reach {
         branch_known: false,
         spent_known: false,
-        fork: AtFork::Elsewhere,
+        forked: false,
         compacted: false,
     };
 }
@@ -127,12 +127,11 @@ impl Reach {
             return;
         }
         let at_fork = fork_point.map_or(AtFork::Elsewhere, |id| record.at_fork(id));
-        if at_fork == AtFork::Last {
-            self.fork = at_fork;
-        }
+        self.forked |= at_fork == AtFork::Last;
         self.compacted |= record.kind == Kind::Compaction;
         // What an inherited checkpoint says was spent elsewhere.
-        let totals = record.totals.as_ref().filter(|_| self.fork != AtFork::Last);
+        let own = !self.forked || at_fork == AtFork::Own;
+        let totals = record.totals.as_ref().filter(|_| own);
         self.spent_known = totals.is_some();
         if let Some(tally) = tally {
             // All that is newer is the session's own.
@@ -147,9 +146,7 @@ impl Reach {
                 tally.own();
             }
         }
-        if self.fork == AtFork::Elsewhere {
-            self.fork = at_fork;
-        }
+        self.forked |= at_fork == AtFork::Own;
     }
 }
 
@@ -224,7 +221,7 @@ impl Tally {
     }
 
     fn spend<I>(&mut self, record: &Record<I>, reach: Reach) {
-        let spent = match reach.fork != AtFork::Elsewhere {
+        let spent = match reach.forked {
             true => &mut self.before_fork,
             false => &mut self.spent,
         };

@@ -4,8 +4,17 @@ use super::*;
 
 /// A log of questions and answers: three turns with a leaf after each, a compaction after the second if wanted.
 fn written(compact: bool) -> Vec<String> {
+    written_with(&header(), compact)
+}
+
+fn written_with(header: &Header<'_>, compact: bool) -> Vec<String> {
     let disk = Shared::default();
-    let mut journal = create(&disk, Durability::Manual);
+    let options = Options {
+        durability: Durability::Manual,
+        ..Options::default()
+    };
+    let mut journal: Log =
+        Journal::create(disk.clone(), Ticks::default(), header, options).unwrap();
     for turn in 1..=3 {
         journal.append(&Verbatim(say("a").as_bytes())).unwrap();
         journal
@@ -87,10 +96,29 @@ fn a_leaf_of_another_branch_counts_nothing() {
     turn(&mut journal, 20);
     journal.move_tip(&first, &mut [0; 256]).unwrap();
     turn(&mut journal, 30);
+    assert_eq!(sums(&journal), (11 + 31, 2, 63));
     let bytes = disk.0.borrow().bytes.clone();
     let text = String::from_utf8(bytes).unwrap();
     let lines: Vec<String> = text.split_inclusive('\n').map(str::to_string).collect();
     // Where the third turn begins is known by its parent alone; the nearest leaf before it is the second turn's.
     let log = without(&lines, &["msg-1", "leaf-7", "leaf-10"]);
     assert_eq!(sums(&log), (11 + 31, 2, 63));
+}
+
+/// F11: what an inherited checkpoint says was spent is another session's, and the fork point's loss changes nothing.
+#[test]
+fn what_is_inherited_was_not_spent() {
+    let fork_point = EntryId::own(IdKind::Message, 5);
+    let fork = Header {
+        parent_session: Some("p"),
+        fork_point: Some(&fork_point),
+        ..header()
+    };
+    let lines = written_with(&fork, false);
+    let own = ["leaf-6", "leaf-9"];
+    assert_eq!(sums(&without(&lines, &own)), (11 + 21 + 31, 3, 31));
+    let lost = ["msg-5", "leaf-6", "leaf-9"];
+    assert_eq!(sums(&without(&lines, &lost)).2, 31);
+    // A leaf that names what is lost, with what was spent after it.
+    assert_eq!(sums(&without(&lines, &["msg-5", "leaf-9"])).2, 32 + 31);
 }
