@@ -25,6 +25,7 @@ pub(crate) mod prints;
 mod quick;
 
 pub use export::{Exported, Target, export};
+pub(crate) use import::Before;
 pub use import::{Imported, Importer, Outcome};
 pub(crate) use out::Findings;
 pub use places::{MAX_DEPTH, Searched, search, session_files, sessions_in, usual_places};

@@ -349,3 +349,6 @@ fn what_a_fork_of_claw_code_has_copied_counts_once() {
 
 #[path = "spending/copies_tests.rs"]
 mod copies;
+
+#[path = "spending/imports_tests.rs"]
+mod imports;

@@ -8,6 +8,8 @@
 mod mark;
 mod write;
 
+pub(crate) use mark::Before;
+
 use super::{
     Findings, Format, Tail, converted,
     json::Members,
@@ -93,6 +95,17 @@ struct Taken<'t> {
     /// How much of the source is whole lines.
     whole: u64,
     foreign: bool,
+}
+
+impl Taken<'_> {
+    /// The id that it has, or had before it was imported the first time.
+    fn id(&self) -> Result<String, Error> {
+        let before = match self.foreign {
+            true => None,
+            false => Before::read(self.stream)?.id,
+        };
+        Ok(before.unwrap_or_else(|| self.log.id()))
+    }
 }
 
 impl<'s> Importer<'s> {
@@ -274,6 +287,9 @@ fn opened(path: &Path) -> Result<Source, Error> {
 /// Makes a session anew of a source that has grown, unless somebody else has written to it.
 fn renew(taken: &Taken<'_>, imported: &mut Imported) -> Result<Outcome, Error> {
     let there = opened(&imported.path)?;
+    if is_of_another(taken, &there)? {
+        return Ok(Outcome::Differs);
+    }
     let (from, _) = first_new(taken.stream, &there)?;
     if from.is_some_and(|from| from >= taken.stream.len) {
         return Ok(Outcome::Unchanged);
@@ -300,6 +316,9 @@ fn renew(taken: &Taken<'_>, imported: &mut Imported) -> Result<Outcome, Error> {
 /// Adds to a copy what its source has more, in a new file that replaces it, unless somebody else has written to it.
 fn add(taken: &Taken<'_>, imported: &mut Imported) -> Result<Outcome, Error> {
     let there = opened(&imported.path)?;
+    if is_of_another(taken, &there)? {
+        return Ok(Outcome::Differs);
+    }
     let (from, leaves) = first_new(taken.stream, &there)?;
     let Some(from) = from else {
         return Ok(match begins_alike(taken.stream, &there)? {
@@ -317,6 +336,15 @@ fn add(taken: &Taken<'_>, imported: &mut Imported) -> Result<Outcome, Error> {
     let _lock = lock_as_read(&there)?;
     imported.added = grow(&there, taken.stream, from, &imported.path)?;
     Ok(Outcome::Grown)
+}
+
+/// The session was made of one with another id, whatever it says: several ids can become one file's name.
+fn is_of_another(taken: &Taken<'_>, there: &Source) -> Result<bool, Error> {
+    let before = Before::read(there)?.id;
+    match before {
+        Some(before) => Ok(before != taken.id()?),
+        None => Ok(false),
+    }
 }
 
 /// Locks a session that was read without a lock, unless somebody has written to it since.

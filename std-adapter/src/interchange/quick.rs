@@ -11,7 +11,7 @@ use super::{
     Format,
     lines::{MAX_LINE, Source, is_blank, mend},
 };
-use crate::{Error, authors::Authors, io::read_at};
+use crate::{Error, authors::Authors, io::read_at, reader::name_of};
 use sessionlog_core::{PicoUsd, Timestamp, Usage};
 
 /// Bytes that are read at once.
@@ -102,11 +102,18 @@ impl Quick {
 
 /// What the file's messages used; `None` where the conversion has to tell.
 pub(crate) fn quick(source: &Source, format: Format) -> Result<Option<Quick>, Error> {
-    match format {
-        Format::Claude => claude::read(source),
-        Format::Codex => codex::read(source),
-        _ => Ok(None),
-    }
+    let read = match format {
+        Format::Claude => claude::read(source)?,
+        Format::Codex => codex::read(source)?,
+        _ => None,
+    };
+    Ok(read.map(|mut quick| {
+        // As of any session.
+        if quick.id.is_empty() {
+            quick.id = name_of(source.path());
+        }
+        quick
+    }))
 }
 
 /// Tells of each line that is not blank, with its number from 1, until `take` has enough (`None`, which is then the answer).

@@ -165,7 +165,7 @@ impl<'q> Adding<'q> {
     }
 
     fn take(&mut self, file: FileSpending) {
-        let session = hash(&file.id);
+        let session = file.session;
         self.sessions.insert(session);
         let lineage = file.lineage.as_ref();
         let own = lineage.and_then(|lineage| lineage.own);

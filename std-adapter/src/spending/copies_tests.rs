@@ -32,11 +32,11 @@ fn always(paths: &[PathBuf], expected: (u64, u64)) {
     }
 }
 
-fn claw_meta(id: &str, more: &str) -> String {
+pub(super) fn claw_meta(id: &str, more: &str) -> String {
     format!(r#"{{"type":"session_meta","version":1,"session_id":"{id}","model":"m"{more}}}"#)
 }
 
-fn claw_said(text: &str, usage: Option<(u64, u64)>) -> String {
+pub(super) fn claw_said(text: &str, usage: Option<(u64, u64)>) -> String {
     let (role, usage) = match usage {
         None => ("user", String::new()),
         Some((input, output)) => (
@@ -166,11 +166,11 @@ fn windows_add_up() {
     );
 }
 
-fn codex(at: &str, kind: &str, payload: &str) -> String {
+pub(super) fn codex(at: &str, kind: &str, payload: &str) -> String {
     format!(r#"{{"timestamp":"2026-03-0{at}Z","type":"{kind}","payload":{{{payload}}}}}"#)
 }
 
-fn codex_meta(at: &str, id: &str, begun: &str, more: &str) -> String {
+pub(super) fn codex_meta(at: &str, id: &str, begun: &str, more: &str) -> String {
     codex(
         at,
         "session_meta",
@@ -178,14 +178,14 @@ fn codex_meta(at: &str, id: &str, begun: &str, more: &str) -> String {
     )
 }
 
-fn codex_said(at: &str, role: &str, text: &str) -> String {
+pub(super) fn codex_said(at: &str, role: &str, text: &str) -> String {
     let payload = format!(
         r#""type":"message","role":"{role}","content":[{{"type":"text","text":"{text}"}}]"#
     );
     codex(at, "response_item", &payload)
 }
 
-fn codex_total(at: &str, total: u64, last: u64) -> String {
+pub(super) fn codex_total(at: &str, total: u64, last: u64) -> String {
     let usage = |n: u64| {
         format!(
             r#"{{"input_tokens":{n},"cached_input_tokens":0,"output_tokens":{}}}"#,

@@ -3,11 +3,11 @@
 use crate::{
     Error, SessionLog,
     authors::{Authors, Named},
+    header::HEAD_BYTES,
     interchange::{
-        self, Format, Id, Inherited, Quick,
+        self, Before, Format, Id, Inherited, Quick,
         prints::{self, Said},
     },
-    io::read_at,
     reader::NodeInfo,
     usage::histories,
 };
@@ -17,15 +17,14 @@ use sessionlog_core::{
 };
 use std::path::{Path, PathBuf};
 
-/// Bytes of a file that are looked at for its header.
-const HEADER: usize = 64 * 1024;
-
 /// Before the year 2000 no agent has written: a device without a clock tells such times.
 const FIRST_TIME: i64 = 946_684_800_000;
 
 /// What one file holds of messages.
 pub(super) struct FileSpending {
     pub(super) id: String,
+    /// The same for all files that hold parts of one session, whatever id it was imported under.
+    pub(super) session: u64,
     pub(super) project: String,
     pub(super) agent: String,
     pub(super) models: Vec<(Option<String>, Option<String>)>,
@@ -83,6 +82,7 @@ impl FileSpending {
         let mut file = FileSpending {
             missing,
             id: log.id(),
+            session: prints::hash(&identity.session),
             project: header.map_or_else(String::new, |header| header.cwd.clone()),
             agent: agent(&log, format),
             models: Vec::new(),
@@ -124,6 +124,7 @@ impl FileSpending {
         let provider = Some(quick.provider);
         let models = quick.models.into_iter();
         FileSpending {
+            session: prints::hash(&session),
             id: session,
             project: quick.cwd,
             agent: format.name().to_owned(),
@@ -210,6 +211,8 @@ impl Origin {
 /// Tells by what a session's messages are known again.
 struct Identity {
     origin: Origin,
+    before: Before,
+    /// The id that it has, or had before it was imported.
     session: String,
     said: Said,
     /// Of a session without a name: all that was said so far.
@@ -218,11 +221,17 @@ struct Identity {
 
 impl Identity {
     fn of(log: &SessionLog, format: Option<Format>) -> Self {
-        let origin = Origin::of(log, format);
-        let nameless = origin == Origin::Claw && interchange::is_nameless(&header(log));
+        let (origin, header) = (Origin::of(log, format), header(log));
+        let nameless = origin == Origin::Claw && interchange::is_nameless(&header);
+        // What is read as it is was not imported.
+        let before = match format {
+            Some(_) => Before::default(),
+            None => Before::of(&header),
+        };
         Identity {
             origin,
-            session: log.id(),
+            session: before.id.clone().unwrap_or_else(|| log.id()),
+            before,
             said: Said::default(),
             chain: nameless.then_some(0),
         }
@@ -250,7 +259,12 @@ impl Identity {
         let time = node.timestamp;
         let record = || log.read_record(node.index).ok();
         let text = |bytes: Option<Vec<u8>>| String::from_utf8(bytes.unwrap_or_default());
-        match self.origin {
+        // What was added here is none of the source's words.
+        let origin = match self.before.is_later(id) {
+            true => Origin::Other,
+            false => self.origin,
+        };
+        match origin {
             Origin::Claude if node.role == Role::Assistant => {
                 let response = text(record()).ok();
                 let response = response.and_then(|record| prints::response_of(&record));
@@ -293,14 +307,11 @@ fn seed(origin: Origin, session: &str) -> u64 {
     prints::hash((origin, session))
 }
 
-/// The file's first line, as far as it matters.
+/// The header's record; nothing of one that is too long to be read, or lost.
 fn header(log: &SessionLog) -> Vec<u8> {
-    let mut bytes = vec![0; HEADER];
-    let read = read_at(log.file(), &mut bytes, 0).unwrap_or(0);
-    bytes.truncate(read);
-    let end = bytes.iter().position(|byte| *byte == b'\n');
-    bytes.truncate(end.unwrap_or(0));
-    bytes
+    let extent = log.head().extent.filter(|extent| extent.len <= HEAD_BYTES);
+    let bytes = extent.and_then(|extent| log.read_extent(extent).ok());
+    bytes.unwrap_or_default()
 }
 
 /// Who wrote a session.

@@ -7,11 +7,14 @@ use crate::{
         lines::{Part, Source},
     },
 };
-use sessionlog_core::crc::Crc32;
+use sessionlog_core::{EntryId, crc::Crc32};
 use std::io::Read as _;
 
 /// Bytes that are looked at at once.
 const CHUNK: usize = 128 * 1024;
+
+/// From here on what stands in an id is no number of ours (F25).
+const NAMES: u64 = 1 << 63;
 
 /// How much of its source a session was made of, and what it ended with then.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +29,59 @@ pub(super) struct Mark {
     pub(super) entries: u64,
     /// The CRC-32 of the session's last line, if there is one besides the header.
     pub(super) last: Option<u32>,
+    /// The number of the first id that was free then (F25).
+    pub(super) next: Option<u64>,
+    /// The source's own id, if the session has another.
+    pub(super) id: Option<String>,
+}
+
+/// What a session was before it was imported: by that its messages are known again.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// The source's own id, if it is told: older imports told it by their own only.
+    pub(crate) id: Option<String>,
+    /// Ids of ours from this number on were given to what was added here.
+    pub(crate) next: Option<u64>,
+}
+
+impl Before {
+    /// Of a header's record.
+    pub(crate) fn of(header: &[u8]) -> Self {
+        let header = std::str::from_utf8(header).ok();
+        let header = header.and_then(|text| Members::parse(text.trim()));
+        Self::told(&header.unwrap_or_default())
+    }
+
+    fn told(header: &Members<'_>) -> Self {
+        let mark = header.object("imported").unwrap_or_default();
+        let next = mark.number("next");
+        let id = match mark.text("id") {
+            // It had the same.
+            None => next.and_then(|_| header.text("id")),
+            id => id,
+        };
+        let id = id.filter(|id| !id.is_empty()).map(|id| id.into_owned());
+        Before { id, next }
+    }
+
+    /// What the header of the session in this file says.
+    pub(super) fn read(session: &Source) -> Result<Self, Error> {
+        let mut lines = session.lines();
+        let line = lines.next()?;
+        let header = line.as_ref().and_then(|line| line.object().ok());
+        let header = header.and_then(Members::parse);
+        Ok(header.map_or_else(Self::default, |header| Self::told(&header)))
+    }
+
+    /// An id that our writer gave to what was added here.
+    pub(crate) fn is_later(&self, id: &str) -> bool {
+        let own = id.starts_with("msg-") || id.starts_with("cmp-");
+        let number = EntryId::try_from(id).ok().filter(|_| own);
+        match (number.and_then(|id| id.number()), self.next) {
+            (Some(number), Some(next)) => (next..NAMES).contains(&number),
+            _ => false,
+        }
+    }
 }
 
 impl Mark {
@@ -37,6 +93,8 @@ impl Mark {
             len: source.len,
             entries,
             last: None,
+            next: None,
+            id: None,
         })
     }
 
@@ -58,6 +116,8 @@ impl Mark {
                 len: mark.number("len")?,
                 entries: mark.number("entries")?,
                 last: hex("last"),
+                next: mark.number("next"),
+                id: mark.text("id").map(|id| id.into_owned()),
             })
         };
         Ok(read())
@@ -73,6 +133,12 @@ impl Mark {
         put_number(json, "entries", self.entries)?;
         if let Some(last) = self.last {
             put_text(json, "last", &hex(last))?;
+        }
+        if let Some(next) = self.next {
+            put_number(json, "next", next)?;
+        }
+        if let Some(id) = &self.id {
+            put_text(json, "id", id)?;
         }
         json.end_object()
     }

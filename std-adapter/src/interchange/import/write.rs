@@ -6,7 +6,7 @@ use crate::{
     copy::{NewFile, last_leaf, sealed_line},
     files,
     interchange::{
-        json::{Members, document},
+        json::{Members, document, put_text},
         lines::Source,
     },
 };
@@ -41,6 +41,8 @@ impl Made {
                     Some(leaf) => Some(Crc32::of(leaf.trim_ascii_end())),
                     None => mark::last(taken.stream)?,
                 };
+                mark.next = Some(taken.log.sequence().peek());
+                mark.id = Some(taken.log.id()).filter(|own| own != id);
                 Some(mark)
             }
             false => None,
@@ -138,6 +140,9 @@ fn noted(
     let text = std::str::from_utf8(header).map_err(|error| failed(error.to_string()))?;
     let members = Members::parse(text.trim()).unwrap_or_default();
     let sealed = members.get("crc").is_some();
+    // Of a copy that was imported before: what is noted of its source stays.
+    let noted = members.object("imported").unwrap_or_default();
+    let before = taken.id()?;
     let made = document(|json| {
         json.begin_object()?;
         for (name, value) in members.iter() {
@@ -150,8 +155,18 @@ fn noted(
                 _ => json.raw(value.get().as_bytes())?,
             }
         }
-        if let Some(mark) = mark {
-            mark.write(json)?;
+        match mark {
+            Some(mark) => mark.write(json)?,
+            None => {
+                json.key("imported")?;
+                json.begin_object()?;
+                for (name, value) in noted.iter().filter(|(name, _)| *name != "id") {
+                    json.key(name)?;
+                    json.raw(value.get().as_bytes())?;
+                }
+                put_text(json, "id", &before)?;
+                json.end_object()?;
+            }
         }
         json.end_object()
     });
