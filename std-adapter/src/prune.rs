@@ -2,7 +2,7 @@
 
 mod history;
 
-pub(crate) use history::history_of;
+pub(crate) use history::{history_of, named};
 pub use history::{Split, Whole, compacted, going_with, split_off};
 
 use crate::{Error, SessionInfo, files, files::Open, lock::open_locked, store::EXTENSION};
