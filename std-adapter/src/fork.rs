@@ -100,7 +100,13 @@ pub fn fork(
         above = record.id;
     }
     if let Some(entry) = &above {
-        end_with_leaf(&mut copy, source, &branch, (entry, losses.branch), &mut clock)?;
+        end_with_leaf(
+            &mut copy,
+            source,
+            &branch,
+            (entry, losses.branch),
+            &mut clock,
+        )?;
     }
     copy.sync()?;
     copy.keep();
@@ -227,3 +233,7 @@ fn entry_id(id: Option<&str>) -> Option<EntryId> {
 #[cfg(test)]
 #[path = "fork_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "fork_losses_tests.rs"]
+mod losses_tests;
