@@ -129,10 +129,14 @@ fn a_copy_of_what_is_left_sums_up_all_of_it() {
         source = forked;
     }
     assert_eq!(sums(&path), [4 * USED; 4]);
-    // A turn that is kept, whose sum only its leaf tells.
-    let kept = copy(&store, &path, Some("msg-8"));
-    found(&kept);
-    assert_eq!(sums(&kept), [3 * USED, 0, 3 * USED, 0]);
+    // What is kept, the sum of which its leaf tells, and only what comes after it.
+    for (at, turns) in [("msg-8", 3), ("msg-10", 3), ("msg-11", 4)] {
+        let kept = copy(&store, &path, Some(at));
+        found(&kept);
+        assert_eq!(sums(&kept), [turns * USED, 0, turns * USED, 0], "{at}");
+        let again = copy(&store, &kept, Some("msg-8"));
+        assert_eq!(sums(&again), [3 * USED, 0, 3 * USED, 0], "{at}");
+    }
 }
 
 #[test]
