@@ -3,6 +3,7 @@
 use crate::{
     Error, FileStorage, SessionLog,
     header::Source,
+    interchange,
     io::read_at,
     scan::{changed, scan_again},
 };
@@ -10,11 +11,12 @@ use serde::de::IgnoredAny;
 use sessionlog_core::{
     EntryId, IdKind, Timestamp,
     journal::Storage,
-    json::{WriteError, write::write_all},
+    json::{JsonWriter, WriteError, write::write_all},
     record::{Extent, LeafEntry, Limits, Record, RecordScanner, StoredEntry, Totals},
 };
 use std::{
     collections::HashMap,
+    convert::Infallible,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -37,23 +39,54 @@ pub(crate) fn sealed_line(bytes: &[u8]) -> Result<Vec<u8>, String> {
     Ok(line)
 }
 
-/// What ends a copy: a leaf that names `entry`, the one with this `index` in `log`.
-///
-/// `log` is all that stands before it; the leaf sums it up if `sums` says so.
-pub(crate) fn last_leaf(
-    log: &SessionLog,
-    index: u32,
-    entry: &EntryId,
-    timestamp: Timestamp,
-    sums: bool,
-) -> Result<Vec<u8>, Error> {
-    let mut sequence = log.sequence();
-    let id = EntryId::own(IdKind::Leaf, sequence.take());
-    let totals = sums.then(|| Totals {
+/// The header in these bytes as a line of its own: without the members of these names, with those that `add` writes, and
+/// under a new checksum.
+pub(crate) fn header_line(
+    bytes: &[u8],
+    without: &[&str],
+    add: impl FnOnce(&mut JsonWriter<Vec<u8>>) -> Result<(), WriteError<Infallible>>,
+) -> Result<Vec<u8>, String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let members = interchange::members(text).ok_or("the header is no object")?;
+    let mut json = JsonWriter::new(Vec::new());
+    let written = json.begin_object().and_then(|()| {
+        for (name, value) in members {
+            if name != "crc" && !without.contains(&&*name) {
+                json.key(&name)?;
+                json.raw(value.get().as_bytes())?;
+            }
+        }
+        add(&mut json)?;
+        json.end_object()
+    });
+    let made = written.and_then(|()| json.finish());
+    sealed_line(&made.map_err(|error| error.to_string())?)
+}
+
+/// The sums at the node with this `index`, as they are counted.
+pub(crate) fn counted(log: &SessionLog, index: u32) -> Totals {
+    Totals {
         branch: log.branch_usage(index),
         spent: log.spent(),
         watermark: log.watermark(),
-        next_seq: sequence.peek(),
+        next_seq: log.sequence().peek(),
+    }
+}
+
+/// What ends a copy: a leaf that names `entry`, with these sums.
+///
+/// `log` is all that stands before it.
+pub(crate) fn last_leaf(
+    log: &SessionLog,
+    entry: &EntryId,
+    timestamp: Timestamp,
+    sums: Option<Totals>,
+) -> Result<Vec<u8>, Error> {
+    let mut sequence = log.sequence();
+    let id = EntryId::own(IdKind::Leaf, sequence.take());
+    let totals = sums.map(|sums| Totals {
+        next_seq: sums.next_seq.max(sequence.peek()),
+        ..sums
     });
     let leaf = LeafEntry {
         id: &id,
@@ -164,20 +197,18 @@ impl NewFile {
         extent: Extent,
         at: Timestamp,
     ) -> Result<(), Error> {
-        let record = scan_again(source.file, extent).map_err(Error::io(from, "read"))?;
         let bytes = source.part(extent).map_err(Error::io(from, "read"))?;
-        self.noted(&bytes, &record, at)
+        self.noted(&bytes, at)
     }
 
-    /// Writes the header in `bytes`, and notes in it that the file was repaired (F9).
-    pub(crate) fn noted(
-        &mut self,
-        bytes: &[u8],
-        record: &Record,
-        at: Timestamp,
-    ) -> Result<(), Error> {
-        let stored = StoredEntry { bytes, record };
-        self.encode(|sink| stored.encode_repaired(at, sink).map(|_| ()))
+    /// Writes the header in `bytes`, and notes in it that the file was repaired (F9), in place of when it was before.
+    pub(crate) fn noted(&mut self, bytes: &[u8], at: Timestamp) -> Result<(), Error> {
+        let line = header_line(bytes, &["repaired"], |json| {
+            json.key("repaired")?;
+            json.string(&at.to_string())
+        });
+        let line = line.map_err(|error| Error::io(&self.path, "write")(io::Error::other(error)))?;
+        self.encode(|sink| write_all(sink, &line))
     }
 
     /// Copies the record in `extent` with `parent` as its `parent_id`, every other byte as it is. Holds the record.

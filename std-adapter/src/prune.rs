@@ -2,8 +2,8 @@
 
 mod history;
 
-pub(crate) use history::history_of;
 pub use history::{Split, Whole, compacted, going_with, split_off};
+pub(crate) use history::{history_of, named};
 
 use crate::{Error, SessionInfo, files, files::Open, lock::open_locked, store::EXTENSION};
 use std::{

@@ -6,6 +6,7 @@ mod counts;
 mod nodes;
 mod pass;
 mod problem;
+mod sums;
 
 pub use contents::CompactionInfo;
 pub(crate) use cost::amount as told_amount;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use sessionlog_core::{
     Clock, EntryId, Timestamp,
     json::write::write_all,
-    record::{Header, Kind, Limits, RecordScanner},
+    record::{Header, Kind},
     recovery::{Event, Found},
     replay::{Forward, Table},
 };
@@ -233,10 +233,7 @@ fn write_header(
         let mut line = Vec::new();
         let encoded = header.encode(&mut line);
         encoded.map_err(|error| failed(error.to_string()))?;
-        let bytes = line.trim_ascii_end();
-        let record = RecordScanner::scan(bytes, Limits::default());
-        let record = record.map_err(|error| failed(error.to_string()))?;
-        return copy.noted(bytes, &record, at);
+        return copy.noted(line.trim_ascii_end(), at);
     }
     let header = ForeignHeader {
         r#type: "session",
@@ -315,13 +312,12 @@ fn copy_records(
     })
 }
 
-/// Corrupt lines are left out of a file of ours, or of one that has lost its header, and no header says so yet.
+/// Corrupt lines are left out of a file of ours, or of one that has lost its header.
 ///
 /// That matters where totals count what was in them, or was not counted as the header said what is inherited.
 fn losses_to_note(log: &SessionLog) -> bool {
-    let noted = log.header().is_some_and(|header| header.repaired.is_some());
     let made = log.head().extent.is_none();
-    made || log.health().corrupt > 0 && log.head().ours && !noted
+    made || log.health().corrupt > 0 && log.head().ours
 }
 
 /// Reads the copy, which shows that it is whole and means the same.

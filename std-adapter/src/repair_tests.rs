@@ -346,3 +346,28 @@ fn what_was_spent_stays_spent_when_its_entry_is_lost() {
     let session = Session::open(&path, Options::default()).unwrap();
     assert_eq!(session.spent().usage.input_tokens, 6);
 }
+
+/// A header tells of the last repair that left out corrupt lines, and once (F9).
+#[test]
+fn the_last_repair_is_told() {
+    let sum =
+        r#"{"input_tokens":0,"output_tokens":0,"cache_read_tokens":0,"cache_write_tokens":0}"#;
+    let totals = format!(
+        r#","totals":{{"branch":{sum},"spent":{sum},"turns":1,"watermark":0,"next_seq":9}}}}"#
+    );
+    let end = sealed(&leaf("a").replace('}', &totals));
+    let header = HEADER.replace(
+        ",\"writer\"",
+        ",\"repaired\":\"2026-05-22T12:00:00.000Z\",\"x\":[1.50,1e999],\"writer\"",
+    );
+    let text = format!("{header}\n{}\n\0\n{end}\n", user("a", None, "x"));
+    let (report, lines) = repaired(text.as_bytes());
+    assert_eq!(report.corrupt, 1);
+    assert_eq!(lines[0].matches("\"repaired\"").count(), 1);
+    assert!(lines[0].contains("\"x\":[1.50,1e999]"), "{}", lines[0]);
+    let noted = crate::HeaderInfo::from_record(lines[0].as_bytes()).unwrap();
+    assert!(noted.repaired.unwrap().as_str() > "2026-05-22T13");
+    // Without corrupt lines it stays as it was.
+    let torn = format!("{header}\n{}\n{end}\n{{\"type", user("a", None, "x"));
+    assert_eq!(repaired(torn.as_bytes()).1[0], header);
+}

@@ -30,7 +30,7 @@ use texts::{Place, Texts, read};
 const WINDOW: usize = 4096;
 
 /// Bytes lent for reading.
-const READ_WINDOW: usize = 64 << 10;
+pub(crate) const READ_WINDOW: usize = 64 << 10;
 
 type FileJournal = Journal<FileStorage, SystemClock, WINDOW>;
 

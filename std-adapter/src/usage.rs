@@ -18,7 +18,7 @@ pub struct UsageReport {
     pub branch: UsageSection,
     /// Of the whole file: what this session itself spent, abandoned branches included, inherited entries not (F11).
     pub file: UsageSection,
-    /// What was put away of this session counts too; this file of it cannot be read, and what it holds is in no figure.
+    /// What was put away of this session, or of the one that it was forked from, counts too; this file of it cannot be read, and what it holds is in no figure.
     pub missing_history: Option<PathBuf>,
 }
 
@@ -162,25 +162,49 @@ impl UsageSection {
 /// Parts of a session that were put away at most: a chain without end is none.
 const MAX_PARTS: usize = 1000;
 
-/// What was put away of a session, the newest part first, and the part that cannot be read, if there is one.
-pub(crate) fn histories(log: &SessionLog) -> (Vec<SessionLog>, Option<PathBuf>) {
-    let mut parts: Vec<SessionLog> = Vec::new();
-    let mut next = log.history();
-    while let Some(path) = next {
-        let known = parts.iter().any(|part| part.path() == path);
-        let part = match known || parts.len() == MAX_PARTS {
-            true => None,
-            false => SessionLog::open(&path)
-                .ok()
-                .filter(|part| part.id() == log.id()),
-        };
-        let Some(part) = part else {
-            return (parts, Some(path));
-        };
-        next = part.history();
-        parts.push(part);
+/// What was put away of a session.
+#[derive(Debug, Default)]
+struct History {
+    /// The newest first.
+    parts: Vec<SessionLog>,
+    /// How many of the parts are the session's own; the others were put away of one that it was forked from (F11).
+    own: usize,
+    /// The part that cannot be read, if there is one.
+    missing: Option<PathBuf>,
+    /// It is one of the session's own.
+    missing_own: bool,
+}
+
+impl History {
+    /// That of `log`, with or without what was put away of the session that it was forked from.
+    fn of(log: &SessionLog, inherited: bool) -> Self {
+        let (mut history, mut own) = (History::default(), true);
+        loop {
+            let last = history.parts.last().unwrap_or(log);
+            let Some(path) = last.history() else { break };
+            let forked = last.header().is_some_and(|of| of.fork_point.is_some());
+            own &= !forked;
+            if !own && !inherited {
+                break;
+            }
+            let known = history.parts.iter().any(|part| part.path() == path);
+            let readable = !known && history.parts.len() < MAX_PARTS;
+            let part = readable.then(|| SessionLog::open(&path).ok()).flatten();
+            let Some(part) = part.filter(|part| forked || part.id() == last.id()) else {
+                (history.missing, history.missing_own) = (Some(path), own);
+                break;
+            };
+            history.own += usize::from(own);
+            history.parts.push(part);
+        }
+        history
     }
-    (parts, None)
+}
+
+/// What was put away of a session itself, the newest part first, and the part that cannot be read, if there is one.
+pub(crate) fn histories(log: &SessionLog) -> (Vec<SessionLog>, Option<PathBuf>) {
+    let History { parts, missing, .. } = History::of(log, false);
+    (parts, missing)
 }
 
 /// A section as it is summed up, message by message.
@@ -338,24 +362,40 @@ impl UsageReport {
     /// Usage and cost of the session's active branch and of its whole file.
     #[must_use]
     pub fn of(log: &SessionLog, prices: &PriceTable) -> Self {
-        let (parts, missing_history) = histories(log);
+        let History {
+            mut parts,
+            own,
+            missing: mut missing_history,
+            missing_own,
+        } = History::of(log, true);
         let (mut branch, mut file) = (Summing::new(prices), Summing::new(prices));
         // Where the branch ends in each part: it begins with the entry that the next one's first names as its parent.
         let mut branches = vec![log.tip().map(|tip| log.branch(tip)).unwrap_or_default()];
-        let all: Vec<&SessionLog> = std::iter::once(log).chain(&parts).collect();
         for (at, part) in parts.iter().enumerate() {
+            let newer = at.checked_sub(1).map_or(log, |at| &parts[at]);
             let first = branches[at].first();
-            let above = first.and_then(|first| all[at].record(*first).ok()?.parent_id);
-            let tip = above.and_then(|id| part.find(id.as_str()));
+            let above = first.and_then(|first| newer.record(*first).ok()?.parent_id);
+            let tip = above.as_ref().and_then(|id| part.find(id.as_str()));
+            if above.is_some() && tip.is_none() && at >= own {
+                // Another session's, which was known by its name alone.
+                missing_history = Some(part.path().to_owned());
+                break;
+            }
             branches.push(tip.map(|tip| part.branch(tip)).unwrap_or_default());
         }
-        for (part, indices) in all.into_iter().zip(branches).rev() {
+        parts.truncate(branches.len() - 1);
+        let all: Vec<&SessionLog> = std::iter::once(log).chain(&parts).collect();
+        for (at, (part, indices)) in all.into_iter().zip(branches).enumerate().rev() {
             UsageSection::add(part, indices.into_iter(), false, &mut branch);
-            let own = (0..part.node_count()).filter(|index| !part.inherited(*index));
-            UsageSection::add(part, own, true, &mut file);
+            let spent = (0..part.node_count()).filter(|index| !part.inherited(*index));
+            if at <= own {
+                UsageSection::add(part, spent, true, &mut file);
+            }
         }
         if missing_history.is_some() {
             branch.tell_incomplete();
+        }
+        if missing_own {
             file.tell_incomplete();
         }
         Self {

@@ -9,8 +9,8 @@
 //! it is.
 
 use crate::{
-    Error, SessionInfo, SessionLog, SystemClock,
-    copy::{NewFile, last_leaf, sealed_line},
+    Error, FileStorage, SessionInfo, SessionLog, SystemClock,
+    copy::{NewFile, counted, header_line, last_leaf},
     files::{self, Open},
     flash,
     header::Source,
@@ -18,13 +18,14 @@ use crate::{
     lock::open_locked,
     prune::ARCHIVE,
     reader::name_of,
-    scan::scan_again,
+    session::READ_WINDOW,
     verify::audited,
 };
-use serde_json::value::RawValue;
 use sessionlog_core::{
     Clock, EntryId,
-    json::{JsonWriter, write::write_all},
+    journal::{Journal, Options},
+    json::write::write_all,
+    record::Totals,
 };
 use std::{
     collections::HashSet,
@@ -121,8 +122,7 @@ fn plan(path: &Path, file: File, bytes: u64) -> Result<Result<Plan, Whole>, Erro
     let mut kept_totals = false;
     for extent in [summary, leaf].into_iter().flatten() {
         let extent = extent?;
-        let record = scan_again(log.file(), extent).map_err(Error::io(path, "read"))?;
-        kept_totals |= extent.start >= cut && record.totals.is_some();
+        kept_totals |= extent.start >= cut && log.totals(extent)?.is_some();
     }
     if cut <= begin || !kept_totals {
         return Ok(Err(Whole::NothingCompacted));
@@ -288,10 +288,13 @@ fn put_away(log: &SessionLog, cut: u64, archive: &Path) -> Result<PathBuf, Error
         && let Some(Ok(entry_id)) = before.node(tip).and_then(|n| n.id).map(EntryId::try_from)
     {
         // Of a session whose beginning is put away already, nobody counts these anew.
-        let sums = before.header().is_some_and(|h| !h.reclaimed);
+        let sums = match before.header().is_some_and(|h| !h.reclaimed) {
+            true => resumed(&before)?.or(Some(counted(&before, tip))),
+            false => None,
+        };
         let time = before.node(tip).and_then(|node| node.timestamp);
         let time = time.unwrap_or_else(|| SystemClock::new().now());
-        let leaf = last_leaf(&before, tip, &entry_id, time, sums)?;
+        let leaf = last_leaf(&before, &entry_id, time, sums)?;
         copied.encode(|sink| write_all(sink, &leaf))?;
     }
     let (file, bytes) = copied.written()?;
@@ -358,7 +361,7 @@ fn copy(to: &mut NewFile, log: &SessionLog, from: u64, end: u64) -> Result<(), E
 }
 
 /// What the session calls its history: a name where it is found by that, else a path.
-fn named(archived: &Path, session: &Path) -> String {
+pub(crate) fn named(archived: &Path, session: &Path) -> String {
     let dir = files::dir_of(session);
     let place = archived.parent().unwrap_or(archived);
     let near = [dir.clone(), dir.join(ARCHIVE)];
@@ -370,9 +373,9 @@ fn named(archived: &Path, session: &Path) -> String {
     match near.iter().any(same) {
         true => name.to_string_lossy().into_owned(),
         false => {
-            let whole = archived
-                .canonicalize()
-                .unwrap_or_else(|_| archived.to_owned());
+            let whole = archived.canonicalize();
+            let whole = whole.or_else(|_| std::path::absolute(archived));
+            let whole = whole.unwrap_or_else(|_| archived.to_owned());
             whole.to_string_lossy().into_owned()
         }
     }
@@ -381,28 +384,24 @@ fn named(archived: &Path, session: &Path) -> String {
 /// The session's header, as it is but for what it says of its history. What was copied when it was forked is put away
 /// with the rest.
 fn header(log: &SessionLog, history: &str) -> Result<Vec<u8>, Error> {
-    let failed = |error: String| Error::io(log.path(), "write")(io::Error::other(error));
-    let extent = log.head().extent.unwrap_or_default();
-    let bytes = log.read_extent(extent)?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| failed(error.to_string()))?;
-    let members = interchange::members(text).unwrap_or_default();
-    let mut json = JsonWriter::new(Vec::new());
-    let written = json.begin_object().and_then(|()| {
-        for (name, value) in members {
-            if !matches!(&*name, "crc" | "fork_point" | "history" | "reclaimed") {
-                json.key(&name)?;
-                json.raw(RawValue::get(value).as_bytes())?;
-            }
-        }
+    let bytes = log.read_extent(log.head().extent.unwrap_or_default())?;
+    let line = header_line(&bytes, &["fork_point", "history", "reclaimed"], |json| {
         json.key("reclaimed")?;
         json.bool(true)?;
         json.key("history")?;
-        json.string(history)?;
-        json.end_object()
+        json.string(history)
     });
-    let made = written.and_then(|()| json.finish());
-    let bytes = made.map_err(|error| failed(error.to_string()))?;
-    sealed_line(&bytes).map_err(failed)
+    line.map_err(|error| Error::io(log.path(), "write")(io::Error::other(error)))
+}
+
+/// The sums and the next number that a writer finds who opens the session; `None` if that cannot be opened.
+fn resumed(log: &SessionLog) -> Result<Option<Totals>, Error> {
+    let file = log.file().try_clone();
+    let storage = file.and_then(FileStorage::new);
+    let storage = storage.map_err(Error::io(log.path(), "open"))?;
+    let (clock, mut window) = (SystemClock::new(), vec![0; READ_WINDOW]);
+    let opened = Journal::<_, _, 1>::open(storage, clock, Options::default(), &mut window);
+    Ok(opened.ok().map(|(journal, _)| journal.totals()))
 }
 
 /// Reads the rest, which shows that it is sound and means the same; `first` is the first node that it keeps.
@@ -414,6 +413,7 @@ fn check(rest: &mut NewFile, log: &SessionLog, first: u32) -> Result<(), Error> 
     let messages = meant.messages.iter().map(|index| shifted(*index));
     let parent = |log: &SessionLog, index| log.node(index).and_then(|node| node.parent);
     let same = found.is_sound()
+        && resumed(&after)? == resumed(log)?
         && after.node_count() == log.node_count() - first
         && after.tip() == log.tip().and_then(shifted)
         && context.summary == meant.summary.and_then(shifted)

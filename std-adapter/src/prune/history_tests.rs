@@ -291,6 +291,50 @@ fn what_is_not_split() {
     assert_eq!(whole(session.path()), Whole::NothingCompacted);
 }
 
+/// The compaction tells no sums, and the only leaf behind it is another branch's.
+#[test]
+fn what_a_writer_would_sum_up_otherwise_is_not_split() {
+    use crate::testing::{HEADER, assistant, compaction, file, leaf, sealed, user};
+    let used = r#"{"input_tokens":10,"output_tokens":0}"#;
+    let sum = |input: u64| {
+        format!(
+            r#"{{"input_tokens":{input},"output_tokens":0,"cache_read_tokens":0,"cache_write_tokens":0}}"#
+        )
+    };
+    let end = |of: &str, branch: u64, turns: u64| {
+        let (branch, spent) = (sum(branch), sum(20));
+        let totals = format!(
+            r#","totals":{{"branch":{branch},"spent":{spent},"turns":{turns},"watermark":10,"next_seq":1}}}}"#
+        );
+        sealed(&leaf(of).replace('}', &totals))
+    };
+    let mut lines = vec![
+        HEADER.to_owned(),
+        user("a", None, "one"),
+        assistant("b", "a", used),
+        user("c", Some("b"), "two"),
+        compaction("k", "c", "c"),
+        assistant("d", "k", used),
+        user("x", Some("k"), "three"),
+        end("x", 10, 3),
+        assistant("e", "d", used),
+    ];
+    let text = lines.join("\n") + "\n";
+    let (dir, path) = file(text.as_bytes());
+    let archive = dir.path().join(ARCHIVE);
+    assert!(verify(&path).unwrap().is_sound());
+    assert!(compacted(&path).unwrap().is_ok());
+    assert!(split_off(&path, &archive).is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    // One of its own says all.
+    lines[6] = end("d", 20, 2);
+    lines.remove(7);
+    fs::write(&path, lines.join("\n") + "\n").unwrap();
+    let before = known(&path);
+    split_off(&path, &archive).unwrap();
+    assert_eq!(known(&path), before);
+}
+
 #[test]
 fn an_imported_session_is_split_too() {
     let home = tempfile::tempdir().unwrap();

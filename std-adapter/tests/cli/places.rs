@@ -209,9 +209,10 @@ fn what_is_compacted_is_split_off() {
     let ran = store.run(&["compact", "--keep", "messages:2", &id]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let of = |args: &[&str]| {
-        let context = store.json(&[&["context", "--json"], args].concat())["messages"].clone();
+        let context = store.json(&[&["context", "--json"], args].concat());
         let usage = store.json(&[&["usage", "--json"], args].concat());
-        (context, usage)
+        assert_eq!(context["usage"], usage["branch"]["usage"]);
+        (context["messages"].clone(), usage)
     };
     let before = of(&[&id]);
     let total = store.json(&["usage", "--all", "--json"])["total"].clone();
@@ -239,6 +240,18 @@ fn what_is_compacted_is_split_off() {
         assert_eq!(store.run(&["verify", spec]).code, 0, "{spec}");
         assert_eq!(store.run(&["show", spec]).code, 0, "{spec}");
     }
+    // A copy goes on from all of it, and spends nothing itself.
+    let copy = store.ok(&["fork", &id]).trim().to_owned();
+    let (context, usage) = of(&[&copy]);
+    assert_eq!(
+        (&context, &usage["branch"]),
+        (&before.0, &before.1["branch"])
+    );
+    assert_eq!(usage["file"]["usage"]["total_tokens"], 0);
+    assert_eq!(store.json(&["usage", "--all", "--json"])["total"], total);
+    for command in ["verify", "repair"] {
+        assert_eq!(store.run(&[command, &copy]).code, 0, "{command}");
+    }
     // It goes on, and what was put away counts with it; a name says why there is nothing more to do.
     store.append(&id, &turn(100));
     let usage = store.json(&["usage", "--json", &id]);
@@ -248,6 +261,8 @@ fn what_is_compacted_is_split_off() {
     assert!(ran.err.contains("nothing of it is compacted"), "{ran:?}");
     // Without it, the figures say that they are not whole.
     fs::remove_file(archived).unwrap();
+    let ran = store.run(&["context", "--json", &id]);
+    assert!(ran.err.contains("not in these figures"), "{ran:?}");
     let ran = store.run(&["usage", &id]);
     assert!(ran.err.contains("not in these figures"), "{ran:?}");
     assert!(ran.out.contains("≥ 108"), "{ran:?}");

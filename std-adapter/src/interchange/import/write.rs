@@ -3,7 +3,7 @@
 use super::{Taken, mark, mark::Mark};
 use crate::{
     Error,
-    copy::{NewFile, last_leaf, sealed_line},
+    copy::{NewFile, counted, last_leaf, sealed_line},
     files,
     interchange::{
         json::{Members, document, put_text},
@@ -188,7 +188,7 @@ fn leaf(taken: &Taken<'_>) -> Result<Option<Vec<u8>>, Error> {
         return Ok(None);
     };
     let time = Timestamp::parse(time).unwrap_or_default();
-    last_leaf(log, index, &entry_id, time, true).map(Some)
+    last_leaf(log, &entry_id, time, Some(counted(log, index))).map(Some)
 }
 
 /// Adds what stands in the stream from `from` on to the session that is `there`, at `path`. Gives the number of records added.

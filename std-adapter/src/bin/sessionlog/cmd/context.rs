@@ -1,7 +1,7 @@
 //! `context SESSION`: what the model is sent.
 
 use super::entry;
-use super::usage::scope;
+use super::usage::{scope, tell_missing};
 use crate::args::{Context as Args, Global};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -18,6 +18,7 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
         return json(&log, &log.context(), out);
     }
     let log = super::read(&args.session, args.redact, global, out)?;
+    let report = report(&log, out);
     let context = log.context();
     if context.summary.is_none() && context.messages.is_empty() {
         out.note(format_args!("The context is empty."));
@@ -25,13 +26,21 @@ pub(crate) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<(), 
     let messages = context.messages.len() as u64;
     let sent = context.summary.into_iter().chain(context.messages);
     entry::draw(&log, sent, |_| false, &mut entry::Pen::new(true, out), out)?;
-    let report = UsageReport::of(&log, PriceTable::builtin());
     let (branch, file) = (scope(&report.branch), scope(&report.file));
     let (summary, width, wrap) = (context.summary.is_some(), out.width, out.terminal);
     out.render(|data, styles| {
         let what = Sent { messages, summary };
         spent::write(data, &what, &branch, &file, styles, width, wrap)
     })
+}
+
+/// What was put away of the session counts too, here as in `usage`.
+fn report(log: &SessionLog, out: &mut Output) -> UsageReport {
+    let report = UsageReport::of(log, PriceTable::builtin());
+    if let Some(path) = &report.missing_history {
+        tell_missing(path, out);
+    }
+    report
 }
 
 #[derive(Serialize)]
@@ -139,8 +148,8 @@ fn json(log: &SessionLog, context: &Context, out: &mut Output) -> Result<(), Fai
         comma = ",";
     }
     out.json_part("],\"usage\":")?;
-    let usage = log.tip().map(|tip| log.branch_usage(tip));
-    out.json_part(&to_text(&Usage::of(&usage.unwrap_or_default()))?)?;
+    let usage = report(log, out).branch.totals;
+    out.json_part(&to_text(&Usage::of(&usage))?)?;
     out.json_part(",\"recovery\":")?;
     out.json_part(&to_text(&recovery(log))?)?;
     out.json_part("}\n")
