@@ -63,6 +63,15 @@ pub(crate) fn header_line(
     sealed_line(&made.map_err(|error| error.to_string())?)
 }
 
+/// What is noted in a header, in place of what it says of the same.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct HeaderChanges<'a> {
+    /// When the file was repaired (F9).
+    pub(crate) repaired: Option<Timestamp>,
+    /// Another fork point (F11), or none.
+    pub(crate) fork_point: Option<Option<&'a str>>,
+}
+
 /// The sums at the node with this `index`, as they are counted.
 pub(crate) fn counted(log: &SessionLog, index: u32) -> Totals {
     Totals {
@@ -189,23 +198,31 @@ impl NewFile {
         self.encode(|sink| write_all(sink, b"\n"))
     }
 
-    /// Copies the header in `extent`, and notes in it that the file was repaired (F9). Holds the header.
-    pub(crate) fn repaired_header(
+    /// Writes the header in `bytes` with these changes.
+    pub(crate) fn changed_header(
         &mut self,
-        from: &Path,
-        source: &Source<'_>,
-        extent: Extent,
-        at: Timestamp,
+        bytes: &[u8],
+        changes: &HeaderChanges<'_>,
     ) -> Result<(), Error> {
-        let bytes = source.part(extent).map_err(Error::io(from, "read"))?;
-        self.noted(&bytes, at)
-    }
-
-    /// Writes the header in `bytes`, and notes in it that the file was repaired (F9), in place of when it was before.
-    pub(crate) fn noted(&mut self, bytes: &[u8], at: Timestamp) -> Result<(), Error> {
-        let line = header_line(bytes, &["repaired"], |json| {
-            json.key("repaired")?;
-            json.string(&at.to_string())
+        let HeaderChanges {
+            repaired,
+            fork_point,
+        } = changes;
+        let without = [
+            repaired.map(|_| "repaired"),
+            fork_point.map(|_| "fork_point"),
+        ];
+        let without: Vec<_> = without.into_iter().flatten().collect();
+        let line = header_line(bytes, &without, |json| {
+            if let Some(id) = fork_point.flatten() {
+                json.key("fork_point")?;
+                json.string(id)?;
+            }
+            if let Some(at) = repaired {
+                json.key("repaired")?;
+                json.string(&at.to_string())?;
+            }
+            Ok(())
         });
         let line = line.map_err(|error| Error::io(&self.path, "write")(io::Error::other(error)))?;
         self.encode(|sink| write_all(sink, &line))

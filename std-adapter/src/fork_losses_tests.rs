@@ -260,3 +260,31 @@ fn a_fork_point_whose_id_stands_earlier_is_refused() {
     }
     assert_eq!(fs::read_dir(store.dir()).unwrap().count(), 0);
 }
+
+/// What names the last inherited entry tells where inheritance ends when that is lost, and a repair keeps it so (F11).
+#[test]
+fn what_is_inherited_stays_so_without_the_fork_point() {
+    let (_home, store, path) = made();
+    let forked = copy(&store, &path, None);
+    turn(&mut Session::open(&forked, Options::default()).unwrap(), 20);
+    assert_eq!(sums(&forked), [5 * USED, USED, 5 * USED, USED]);
+    let text = fs::read_to_string(&forked).unwrap();
+    let fork_point = header(&forked).fork_point.unwrap();
+    let is_it = |line: &&str| line.contains(&format!(r#""id":"{fork_point}","parent_id""#));
+    let line = text.lines().find(is_it).unwrap();
+    for damaged in ["damaged\n", ""] {
+        fs::write(&forked, text.replace(&format!("{line}\n"), damaged)).unwrap();
+        let spent = |path: &Path| {
+            let report = UsageReport::of(&open(path), PriceTable::builtin());
+            report.file.totals.usage.total_tokens()
+        };
+        assert_eq!(spent(&forked), USED, "{damaged:?}");
+        repair(&forked).unwrap();
+        assert_eq!(spent(&forked), USED, "{damaged:?}");
+        assert_ne!(header(&forked).fork_point, Some(fork_point.clone()));
+        let again = copy(&store, &forked, None);
+        assert_eq!(spent(&again), 0);
+        turn(&mut Session::open(&forked, Options::default()).unwrap(), 21);
+        assert_eq!(spent(&forked), 2 * USED, "{damaged:?}");
+    }
+}

@@ -420,6 +420,20 @@ impl SessionLog {
     pub fn inherited(&self, index: u32) -> bool {
         self.own_from.is_some_and(|first| index < first)
     }
+
+    /// The header's fork point, as it is if the last inherited entry is there, otherwise as that would be: the one before it,
+    /// or none when nothing inherited is left. As it is, too, where nothing tells any more what is inherited.
+    pub(crate) fn present_fork_point(&self) -> Option<&str> {
+        let named = self.header()?.fork_point.as_deref();
+        let Some(first_own) = self.own_from else {
+            return named;
+        };
+        let mut inherited = (0..first_own).rev().filter_map(|index| self.node(index));
+        match inherited.find(|node| node.kind != Kind::Unknown) {
+            Some(last) => last.id.or(named),
+            None => None,
+        }
+    }
 }
 
 /// A file's name without its extension.

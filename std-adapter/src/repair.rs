@@ -3,7 +3,7 @@
 use crate::{
     Error, SessionLog, SystemClock,
     clock::timestamp_of,
-    copy::NewFile,
+    copy::{HeaderChanges, NewFile},
     files::{self, Open},
     flash, interchange,
     lock::open_locked,
@@ -68,7 +68,8 @@ pub struct Repaired {
 /// The original stays beside it, as `<file>.damaged-<time>`. Readers that have the file open read on in the original.
 ///
 /// Sums that leaves and compactions carry stay as they are: they also count what was lost, and what was lost was spent.
-/// The header of a session of ours notes that, as `repaired` (F9).
+/// The header of a session of ours notes that, as `repaired` (F9); where the last inherited entry is lost, the one before it
+/// becomes its fork point (F11).
 ///
 /// # Errors
 /// Those of [`SessionLog::open`] and of [`open_for_writing`](crate::open_for_writing); [`Error::LinkOutside`] for a link into
@@ -233,7 +234,11 @@ fn write_header(
         let mut line = Vec::new();
         let encoded = header.encode(&mut line);
         encoded.map_err(|error| failed(error.to_string()))?;
-        return copy.noted(line.trim_ascii_end(), at);
+        let changes = HeaderChanges {
+            repaired: Some(at),
+            ..HeaderChanges::default()
+        };
+        return copy.changed_header(line.trim_ascii_end(), &changes);
     }
     let header = ForeignHeader {
         r#type: "session",
@@ -258,6 +263,10 @@ fn copy_records(
 ) -> Result<(), Error> {
     let from = log.path();
     let (mut nodes, mut leaves) = (0u32, 0usize);
+    // What names a lost fork point does so no more when it is relinked or left out.
+    let named = log.header().and_then(|header| header.fork_point.as_deref());
+    let present = log.present_fork_point();
+    let fork_point = (log.head().ours && present != named).then_some(present);
     scan(from, file, log.bytes(), |event, source| {
         let found = match event {
             Event::Record(found) => found,
@@ -272,9 +281,14 @@ fn copy_records(
         };
         let record = found.record;
         let is_header = log.head().extent == Some(found.extent);
-        if is_header && note {
-            let now = SystemClock::new().now();
-            copy.repaired_header(from, source, found.extent, now)?;
+        if is_header && (note || fork_point.is_some()) {
+            let bytes = source.part(found.extent);
+            let bytes = bytes.map_err(Error::io(from, "read"))?;
+            let changes = HeaderChanges {
+                repaired: note.then(|| SystemClock::new().now()),
+                fork_point,
+            };
+            copy.changed_header(&bytes, &changes)?;
             return Ok(ControlFlow::Continue(()));
         }
         if record.kind == Kind::Leaf {
@@ -329,6 +343,7 @@ fn check(copy: &mut NewFile, log: &SessionLog) -> Result<Verification, Error> {
         && after.node_count() == log.node_count()
         && after.tip() == log.tip()
         && after.context() == log.context()
+        && after.spent() == log.spent()
         && (0..log.node_count()).all(|index| parent(&after, index) == parent(log, index));
     if same {
         Ok(verification)
