@@ -118,6 +118,12 @@ impl<'t> Name<'t> {
         !self.whole.bytes().any(|b| b.is_ascii_lowercase())
     }
 
+    /// It says so only as a word of its own, and even then is often something else.
+    pub(super) fn is_weak(&self) -> bool {
+        let stem = self.stem.to_ascii_lowercase();
+        stem.ends_with("pass") || stem.ends_with("pwd")
+    }
+
     /// As tests say it, too.
     pub(super) fn is_pass(&self) -> bool {
         self.whole.eq_ignore_ascii_case("pass")
@@ -168,13 +174,19 @@ impl<'t> Name<'t> {
         let digits = secret.bytes().filter(u8::is_ascii_digit).count();
         let mixed = digits > 0 && digits < secret.len();
         let spaces = secret.contains(char::is_whitespace);
-        let long = secret.len() >= 16 && digits >= 2 && mixed && !spaces && !is_number(secret);
-        let taken = if ends(&["pass", "pwd"]) {
+        let long = secret.len() >= 16
+            && digits >= 2
+            && mixed
+            && !spaces
+            && !is_number(secret)
+            && !secret.contains("://");
+        let listed = form != Form::Listed || self.is_option();
+        let taken = if self.is_weak() {
             // Also a stage, a result, and the directory that one works in.
             let path = ends(&["pwd"]) && secret.contains(['/', '\\']);
             let wordy = form == Form::Variable && squeezed.len() > "pass".len();
             let len = if form == Form::Bare { 8 } else { 6 };
-            secret.len() >= len && (mixed || wordy) && !spaces && !path
+            listed && secret.len() >= len && (mixed || wordy) && !spaces && !path
         } else {
             match form {
                 // Lists of names are lists, too.
@@ -184,6 +196,7 @@ impl<'t> Name<'t> {
                     secret.len() >= 4 && !spaces && !word && Name::of(secret).is_none()
                 }
                 Form::Listed => long && self.whole.contains('-'),
+                Form::Quoted if ends(&["cookie"]) => digits > 0 || secret.contains('='),
                 Form::Quoted if sure => secret.len() >= 4 && (!spaces || digits > 0 || header),
                 Form::Variable if sure => secret.len() >= 6,
                 Form::Variable => secret.len() >= 8 && digits > 0 && !is_number(secret),

@@ -76,6 +76,11 @@ pub(super) fn behind(text: &str, name: &Name<'_>, end: usize) -> Option<Place> {
         && let Some(separator) = cursor.separator(gap.len)
     {
         let equals = separator.ends_with('=');
+        // A constant in code.
+        let variable = match name.is_weak() && gap.len > 0 {
+            true => Form::Bare,
+            false => variable,
+        };
         let place = value(cursor, if equals { variable } else { Form::Bare })?;
         // So the results of tests are written.
         let result = name.is_pass() && !equals && place.form == Form::Bare;

@@ -251,6 +251,10 @@ fn names_with_more_behind_them() {
         "MAX_TOKENS=131072000 tokens: 12,345,678,901,234",
         "PASSWORD_MIN_LENGTH=12345678 password_file=/run/x API_KEY_FILE=conf/key1",
         "API_KEY_ID=key12345",
+        "const FLAGS_PASS = Flags::FLAGS_PASS;",
+        "[`ToTokens`]: https://docs.rs/quote/1.0/quote/trait.ToTokens.html",
+        r#"cookies = ["dep:cookie_crate", "dep:cookie_store"]"#,
+        "('User:Pass', 'www.example.org:080')",
     ]);
 }
 
