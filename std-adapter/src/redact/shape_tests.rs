@@ -223,29 +223,23 @@ fn blanks_and_lines_between_a_name_and_its_value() {
 
 #[test]
 fn names_with_more_behind_them() {
-    masked(
-        &[
-            "DB_PASSWORD_2=@",
-            "PASSWORD1=@",
-            "API_KEY_1=~",
-            "OPENAI_API_KEY_DEV=~",
-            "openai_api_key_prod: ~",
-            "SECRET_KEY_BASE=~",
-            "DB_PASS=@",
-            "PASS=@",
-            "MYSQL_PWD=@",
-            "pwd: @",
-            "\"pwd\":\"@\"",
-            "smtp_pass: @",
-            "dbPass: '@'",
-            "auth: { user: 'x', pass: '@' }",
-            "mysql --pass @",
-        ]
-        .map(|shape| match shape.contains("correcthorse") {
-            true => "DB_PASS=@",
-            false => shape,
-        }),
-    );
+    masked(&[
+        "DB_PASSWORD_2=@",
+        "PASSWORD1=@",
+        "API_KEY_1=~",
+        "OPENAI_API_KEY_DEV=~",
+        "openai_api_key_prod: ~",
+        "SECRET_KEY_BASE=~",
+        "DB_PASS=@",
+        "PASS=@",
+        "MYSQL_PWD=@",
+        "pwd: @",
+        "\"pwd\":\"@\"",
+        "smtp_pass: @",
+        "dbPass: '@'",
+        "auth: { user: 'x', pass: '@' }",
+        "mysql --pass @",
+    ]);
     // A variable needs no digit.
     assert_eq!(text("DB_PASS=correcthorse"), "DB_PASS=[redacted: password]");
     stays(&[
