@@ -6,13 +6,18 @@
 //! a key that is broken over lines, has invisible characters in it or is encoded: read what you share.
 //! The log itself is never altered; [`redacted`] reads a masked copy.
 
+mod cursor;
+mod members;
+mod name;
 mod named;
 mod patterns;
+mod place;
 mod view;
 
 pub use view::redacted;
 
-use patterns::{BEFORE, KEYS, SHAPES};
+use members::Members;
+use patterns::{BEFORE, KEYS, SHAPES, WORDS};
 use regex::Regex;
 use serde_json::Value;
 use std::{borrow::Cow, sync::LazyLock};
@@ -44,17 +49,18 @@ struct Compiled {
 
 static COMPILED: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
     let compiled = |pattern: &str| Regex::new(pattern).expect("a pattern that is tested");
-    let shapes = SHAPES.iter().map(|(kind, shape)| Compiled {
+    let shape = |(kind, shape): &(&'static str, &str)| Compiled {
         kind,
         any: None,
         pattern: compiled(shape),
-    });
+    };
     let keys = KEYS.iter().map(|(kind, key)| Compiled {
         kind,
         any: Some(compiled(key)),
         pattern: compiled(&format!("{BEFORE}(?P<{SECRET}>{key})")),
     });
-    shapes.chain(keys).collect()
+    let shapes = SHAPES.iter().map(shape);
+    shapes.chain(keys).chain(WORDS.iter().map(shape)).collect()
 });
 
 /// Masks the secrets in a text: each becomes `[redacted: KIND]`.
@@ -113,11 +119,17 @@ fn strings(json: &str, masks: impl Fn(&str) -> bool) -> serde_json::Result<Cow<'
     let mut out = String::new();
     let (mut done, mut at, mut depth) = (0, 0, 0u64);
     let mut member = String::new();
-    let mut names = Names::default();
+    let mut members = Members::default();
     while let Some(byte) = bytes.get(at) {
         match byte {
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'{' | b'[' => {
+                depth += 1;
+                members.bracket(*byte);
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                members.bracket(*byte);
+            }
             b'"' => {
                 let end = string_end(bytes, at);
                 let literal = &json[at..end];
@@ -127,13 +139,13 @@ fn strings(json: &str, masks: impl Fn(&str) -> bool) -> serde_json::Result<Cow<'
                     _ => literal.into(),
                 };
                 let masked = if rest.starts_with(':') {
-                    names.name(&said);
+                    members.name(&said);
                     if depth == 1 {
                         member = said.clone().into_owned();
                     }
                     text(&said)
                 } else if depth != 1 || masks(&member) {
-                    names.value(&said)
+                    members.value(&said)
                 } else {
                     Cow::Borrowed(&*said)
                 };
@@ -147,9 +159,6 @@ fn strings(json: &str, masks: impl Fn(&str) -> bool) -> serde_json::Result<Cow<'
             }
             _ => {}
         }
-        if matches!(byte, b'{' | b'}') {
-            names = Names::default();
-        }
         at += 1;
     }
     Ok(match done {
@@ -159,42 +168,6 @@ fn strings(json: &str, masks: impl Fn(&str) -> bool) -> serde_json::Result<Cow<'
             Cow::Owned(out)
         }
     })
-}
-
-/// Names that say that the string behind them is secret.
-#[derive(Default)]
-struct Names {
-    /// The member, if its name does.
-    secret: Option<String>,
-    /// The member tells a name: `{"name":"Authorization","value":"…"}`, as headers are written too.
-    tells: bool,
-    /// The member is the value to such a name.
-    is_value: bool,
-    told: Option<String>,
-}
-
-impl Names {
-    fn name(&mut self, name: &str) {
-        self.secret = named::is_secret_name(name).then(|| name.to_owned());
-        self.tells = ["name", "key", "header"]
-            .iter()
-            .any(|tells| name.eq_ignore_ascii_case(tells));
-        self.is_value = name.eq_ignore_ascii_case("value");
-    }
-
-    /// A string, masked.
-    fn value<'s>(&mut self, said: &'s str) -> Cow<'s, str> {
-        let masked = text(said);
-        let name = match &self.told {
-            Some(told) if self.is_value => Some(told),
-            _ => self.secret.as_ref(),
-        };
-        let secret = name.and_then(|name| named::member(name, &masked));
-        if self.tells && named::is_secret_name(said) {
-            self.told = Some(said.to_owned());
-        }
-        secret.map_or(masked, Cow::Owned)
-    }
 }
 
 /// After the string that begins at `start`; the end of the text if it has none.
@@ -210,6 +183,8 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
     bytes.len()
 }
 
+#[cfg(test)]
+mod shape_tests;
 #[cfg(test)]
 #[path = "redact_tests.rs"]
 mod tests;

@@ -428,8 +428,21 @@ fn long_texts_that_nearly_match_cost_little() {
         "a://b:".repeat(n / 6),
         "postgres://b:c/".repeat(n / 15),
         "a://b:c@".repeat(n / 8),
+        "password[".repeat(n / 9),
+        "password:[\"".repeat(n / 11),
+        "password:[{\"a\":1,".repeat(n / 17),
+        "\"password\",\"a\":1,".repeat(n / 17),
+        "password:[\"a\",\"a=\",".repeat(n / 20),
+        format!("passwords:[{}", "\"a\",".repeat(n / 4)),
+        format!("password{}", " ".repeat(n)),
+        "password \n".repeat(n / 10),
+        "curl -u a ".repeat(n / 10),
+        "machine a.b login c ".repeat(n / 20),
         (0..600)
             .map(|k| format!("token:{}\"", "\\".repeat(k)))
+            .collect(),
+        (0..600)
+            .map(|k| format!("token:[{}\"a", "\\".repeat(600 - k)))
             .collect(),
     ] {
         let start = std::time::Instant::now();

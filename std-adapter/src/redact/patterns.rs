@@ -34,7 +34,11 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "Slack token",
-        r"hooks\.slack\.com/services/(?P<secret>[A-Z0-9]+/[A-Z0-9]+/[A-Za-z0-9]{16,})",
+        r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[A-Z0-9]+/[A-Z0-9]+/(?:[0-9]+/)?[A-Za-z0-9]{16,})",
+    ),
+    (
+        "Discord token",
+        r"\bdiscord(?:app)?\.com/api/(?:v[0-9]+/)?webhooks/[0-9]{15,21}/(?P<secret>[A-Za-z0-9_-]{40,})",
     ),
     (
         "bearer token",
@@ -148,5 +152,23 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     (
         "web token",
         r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
+    ),
+];
+
+/// Kind and pattern of what is told by the words before it, in a command, which may be a list of strings too, and in netrc.
+/// They come after [`KEYS`], which say more.
+pub(super) const WORDS: &[(&str, &str)] = &[
+    (
+        "password",
+        r#"\bcurl\b[^\n|;&]*?[\s"'](?:-u|--user|--proxy-user)(?:[ =]|\\*["'],\s?)?(?:\\*["'])?[A-Za-z0-9_.@+-]+:(?P<secret>[^\s"'`$<>{}%()\[\]\\:/][^\s"'`\\<>]{3,})"#,
+    ),
+    (
+        "password",
+        r#"\bsshpass(?:\s+|\\*["'],\s?\\*["'])-p(?:\\*["'],)?\s?(?:\\*["'])?(?P<secret>[^\s"'`$<>{}%()\[\]\\][^\s"'`\\<>]{3,})"#,
+    ),
+    // As netrc has it, in one line or in several.
+    (
+        "password",
+        r#"\b(?:machine(?:\s|\\+n)+[A-Za-z0-9-]+\.[A-Za-z0-9.-]+|machine localhost|default)(?:\s|\\+[nt])+login(?:\s|\\+[nt])+[^\s\\]+(?:\s|\\+[nt])+password(?:\s|\\+[nt])+(?P<secret>[^\s"'`$<>{}%()\[\]\\][^\s"'`\\<>]{3,})"#,
     ),
 ];

@@ -1,4 +1,4 @@
-use crate::run::Store;
+use crate::run::{Ran, Store};
 use std::io::Read as _;
 
 /// What acts on a terminal or hides.
@@ -257,8 +257,14 @@ fn secrets_in_the_arguments_of_tools_are_masked() {
     let store = Store::new();
     let key = format!("ghp_{}", "aB3".repeat(12));
     let secret = "aB3d".repeat(10);
-    let arguments =
-        serde_json::json!({ "content": format!("KEYS:\n{key}\n\t{key}"), "password": &secret });
+    let arguments = serde_json::json!({
+        "content": format!("KEYS:\n{key}\n\t{key}\n- **Password:** {secret}"),
+        "password": &secret,
+        "passwords": [&secret, &secret],
+        "token": { "value": &secret },
+        "env": [{ "name": "DB_PASSWORD", "value": &secret }],
+        "command": ["mysql", "--password", &secret],
+    });
     let id = store.new_session();
     for arguments in [arguments.to_string().into(), arguments] {
         let call = serde_json::json!({"type": "tool_call", "tool_call": {"id": "t", "name": "write", "arguments": arguments}});
@@ -279,4 +285,61 @@ fn secrets_in_the_arguments_of_tools_are_masked() {
         assert!(!told.contains(&key) && !told.contains(&secret), "{told}");
     }
     assert_eq!(store.run(&["verify", fork]).code, 0);
+}
+
+/// Neither is read to its end, which never comes.
+#[cfg(unix)]
+#[test]
+fn a_time_zone_that_is_no_file_is_not_read() {
+    let store = Store::new();
+    let id = store.new_session();
+    store.feed(
+        &["append", &id],
+        b"{\"role\":\"user\",\"content\":\"hi\"}\n",
+    );
+    let fifo = store.home().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let long = store.home().join("long");
+    let file = std::fs::File::create(&long).unwrap();
+    file.set_len((1 << 20) + 1).unwrap();
+    let (fifo, long) = (fifo.to_str().unwrap(), long.to_str().unwrap());
+    let run = |zone: &str, args: &[&str]| -> Ran {
+        let ran = store.command(args).env("TZ", zone).output();
+        ran.unwrap().into()
+    };
+    for args in [
+        &["list"] as &[&str],
+        &["show", &id],
+        &["tree", &id],
+        &["usage", "--all"],
+    ] {
+        let plain = run("UTC", args);
+        assert_eq!((plain.code, &*plain.err), (0, ""), "{plain:?}");
+        for (zone, why) in [
+            (fifo, "not a regular file"),
+            ("fifo", "not a regular file"),
+            ("/dev/zero", "not a regular file"),
+            (":/dev/zero", "not a regular file"),
+            (long, "longer than 1 MiB"),
+        ] {
+            let ran = run(zone, args);
+            assert_eq!((ran.code, &ran.out), (0, &plain.out), "{ran:?}");
+            let words = format!("TZ={zone}: this is {why}, and no time zone; times are in UTC");
+            assert_eq!(ran.err.matches(&words).count(), 1, "{ran:?}");
+        }
+    }
+    // A zone is one, whatever is called like it.
+    std::fs::create_dir(store.home().join("Europe")).unwrap();
+    std::fs::create_dir(store.home().join("CET-1CEST,M3.5.0,M10.5.0")).unwrap();
+    for zone in [
+        "Europe/Paris",
+        ":Europe/Paris",
+        "CET-1CEST,M3.5.0,M10.5.0",
+        "",
+        "Atlantis",
+    ] {
+        let ran = run(zone, &["list"]);
+        assert_eq!((ran.code, &*ran.err), (0, ""), "{zone}: {ran:?}");
+    }
 }

@@ -20,10 +20,10 @@ pub(super) struct Pen {
 }
 
 impl Pen {
-    pub(super) fn new(full: bool, out: &Output) -> Self {
+    pub(super) fn new(full: bool, out: &mut Output) -> Self {
         Self {
             styles: out.styles,
-            times: super::times(),
+            times: super::times(out),
             full: full || !out.terminal,
             drawn: Drawn::default(),
         }

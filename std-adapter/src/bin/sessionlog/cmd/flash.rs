@@ -197,7 +197,7 @@ fn ls(image: &mut FlashImage, out: &mut Output) -> Result<(), Failure> {
     ]);
     let heads = ["NUMBER", "ID", "CREATED", "ENTRIES", "SIZE", "STATE"];
     table.row(heads.map(|head| Cell::new(head, styles.dim)));
-    let times = super::times();
+    let times = super::times(out);
     for row in &rows {
         let created = row.timestamp.as_deref().unwrap_or_default();
         let created = match Timestamp::parse(created) {

@@ -66,7 +66,7 @@ pub(crate) fn run(args: &List, global: &Global, out: &mut Output) -> Result<(), 
             title,
         })
         .collect();
-    let (times, home) = (super::times(), env::var("HOME").ok());
+    let (times, home) = (super::times(out), env::var("HOME").ok());
     let width = out.terminal.then_some(out.width);
     out.render(|data, styles| {
         let view = View {

@@ -21,12 +21,12 @@ mod spending;
 mod tree;
 mod usage;
 mod verify;
+mod zone;
 
 use crate::args::{Command, Global, Redact, Session as Spec};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::Times;
-use jiff::tz::TimeZone;
 use sessionlog::interchange::{session_files, usual_places};
 use sessionlog::store::{self, DIR_VARIABLE, LATEST};
 use sessionlog::{
@@ -249,8 +249,8 @@ fn to_new_file<T>(
 }
 
 /// Now, and the reader's time zone.
-fn times() -> Times {
-    Times::new(SystemClock::new().now(), TimeZone::system())
+fn times(out: &mut Output) -> Times {
+    Times::new(SystemClock::new().now(), zone::of_reader(out))
 }
 
 /// A path as text for JSON, which has no other bytes.

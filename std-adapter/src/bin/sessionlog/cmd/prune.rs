@@ -195,10 +195,10 @@ impl Sum {
                         count(some as u64, "file", "files")
                     ),
                 };
+                let age = super::times(out).age(modified);
                 out.line(format_args!(
-                    "{}  {}  {}  {}{with}",
+                    "{}  {age}  {}  {}{with}",
                     sanitize::field(what.id),
-                    super::times().age(modified),
                     bytes(what.bytes),
                     what.reason
                 ))

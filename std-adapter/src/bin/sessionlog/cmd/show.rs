@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Show, global: &Global, out: &mut Output) -> Result<(), 
             false => Ok(()),
         };
     }
-    let (id, times) = (log.id(), super::times());
+    let (id, times) = (log.id(), super::times(out));
     out.render(|data, styles| {
         let header = log.header();
         let heading = Heading {

@@ -55,7 +55,7 @@ pub(super) fn run(
     out: &mut Output,
 ) -> Result<(), Failure> {
     let by = args.many.by.unwrap_or_default();
-    let question = question(args, by)?;
+    let question = question(args, by, out)?;
     let Paths {
         paths,
         in_dirs,
@@ -112,7 +112,7 @@ pub(super) fn run(
     }
 }
 
-fn question(args: &Args, by: ByWish) -> Result<Question, Failure> {
+fn question(args: &Args, by: ByWish, out: &mut Output) -> Result<Question, Failure> {
     let many = &args.many;
     let zone = match &many.timezone {
         Some(name) => TimeZone::get(name).map_err(|_| {
@@ -120,7 +120,7 @@ fn question(args: &Args, by: ByWish) -> Result<Question, Failure> {
                 "--timezone {name}: no such time zone; say one such as Europe/Paris or UTC"
             ))
         })?,
-        None => TimeZone::system(),
+        None => super::zone::of_reader(out),
     };
     let moment = |option: &str, text: &Option<String>, days: i64| {
         text.as_deref()

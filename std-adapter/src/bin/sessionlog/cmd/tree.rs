@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Tree, global: &Global, out: &mut Output) -> Result<(), 
         .collect();
     // What is no terminal gets all of it.
     let width = if out.terminal { out.width } else { usize::MAX };
-    let times = super::times();
+    let times = super::times(out);
     out.render(|data, styles| tree::write(data, &branches, styles, &times, width))
 }
 
