@@ -185,7 +185,7 @@ fn a_history_is_found_from_another_directory_and_missed_where_it_is_gone() {
     // Another session in its place is none of it.
     fs::write(&history, format!("{HEADER}\n{}\n", user("a", None, "x"))).unwrap();
     let report = UsageReport::of(&open(&forked), PriceTable::builtin());
-    assert!(report.missing_history.is_some() && report.branch.incomplete);
+    assert!(report.missing_history.is_none() && report.branch.incomplete);
     assert_eq!(report.branch.totals.usage.total_tokens(), 2 * USED);
 }
 

@@ -363,27 +363,26 @@ impl UsageReport {
     #[must_use]
     pub fn of(log: &SessionLog, prices: &PriceTable) -> Self {
         let History {
-            mut parts,
+            parts,
             own,
-            missing: mut missing_history,
+            missing: missing_history,
             missing_own,
         } = History::of(log, true);
         let (mut branch, mut file) = (Summing::new(prices), Summing::new(prices));
-        // Where the branch ends in each part: it begins with the entry that the next one's first names as its parent.
+        // Where the branch ends in each part: it begins with the entry that the first of what is newer names as its parent.
+        let above = |of: &SessionLog, branch: &[u32]| of.record(*branch.first()?).ok()?.parent_id;
         let mut branches = vec![log.tip().map(|tip| log.branch(tip)).unwrap_or_default()];
-        for (at, part) in parts.iter().enumerate() {
-            let newer = at.checked_sub(1).map_or(log, |at| &parts[at]);
-            let first = branches[at].first();
-            let above = first.and_then(|first| newer.record(*first).ok()?.parent_id);
-            let tip = above.as_ref().and_then(|id| part.find(id.as_str()));
-            if above.is_some() && tip.is_none() && at >= own {
-                // Another session's, which was known by its name alone.
-                missing_history = Some(part.path().to_owned());
-                break;
+        let mut wanted = above(log, &branches[0]);
+        for part in &parts {
+            let tip = wanted.as_ref().and_then(|id| part.find(id.as_str()));
+            let indices = tip.map(|tip| part.branch(tip)).unwrap_or_default();
+            if tip.is_some() {
+                wanted = above(part, &indices);
             }
-            branches.push(tip.map(|tip| part.branch(tip)).unwrap_or_default());
+            branches.push(indices);
         }
-        parts.truncate(branches.len() - 1);
+        // It is lost in damage, or a part is another session's: of one that is inherited only the name is known.
+        let broken = wanted.is_some() && !parts.is_empty();
         let all: Vec<&SessionLog> = std::iter::once(log).chain(&parts).collect();
         for (at, (part, indices)) in all.into_iter().zip(branches).enumerate().rev() {
             UsageSection::add(part, indices.into_iter(), false, &mut branch);
@@ -392,7 +391,7 @@ impl UsageReport {
                 UsageSection::add(part, spent, true, &mut file);
             }
         }
-        if missing_history.is_some() {
+        if missing_history.is_some() || broken {
             branch.tell_incomplete();
         }
         if missing_own {

@@ -107,6 +107,8 @@ pub(crate) fn audited(
 struct Anchor {
     recorded: UsageTotals,
     counted: UsageTotals,
+    /// There is one.
+    is_set: bool,
 }
 
 impl Anchor {
@@ -123,7 +125,8 @@ impl Anchor {
 struct Branches {
     /// Of each node, the number of its sum.
     of: Vec<u32>,
-    sums: Vec<UsageTotals>,
+    /// Each with whether it is counted on from one that was recorded.
+    sums: Vec<(UsageTotals, bool)>,
 }
 
 /// The sum of a node without a parent that used nothing.
@@ -135,7 +138,7 @@ impl Branches {
         number.copied().unwrap_or(NOTHING)
     }
 
-    fn sum(&self, node: Option<u32>) -> UsageTotals {
+    fn sum(&self, node: Option<u32>) -> (UsageTotals, bool) {
         let sum = self.sums.get(self.number(node) as usize);
         sum.copied().unwrap_or_default()
     }
@@ -143,18 +146,18 @@ impl Branches {
     /// The next node, under this parent.
     fn push(&mut self, parent: Option<u32>, add: impl FnOnce(&mut UsageTotals)) {
         self.of.push(self.number(parent));
-        let mut sum = self.sum(parent);
+        let (mut sum, counted_on) = self.sum(parent);
         add(&mut sum);
-        self.set(self.of.len() as u32 - 1, sum);
+        self.set(self.of.len() as u32 - 1, sum, counted_on);
     }
 
-    fn set(&mut self, node: u32, sum: UsageTotals) {
-        if self.sum(Some(node)) == sum {
+    fn set(&mut self, node: u32, sum: UsageTotals, counted_on: bool) {
+        if self.sum(Some(node)).0 == sum {
             return;
         }
         if let Some(number) = self.of.get_mut(node as usize) {
             *number = self.sums.len() as u32;
-            self.sums.push(sum);
+            self.sums.push((sum, counted_on));
         }
     }
 }
@@ -196,7 +199,7 @@ impl Audit {
         let Some(totals) = &record.totals else { return };
         let least = forward.sequence().peek();
         if own && totals.next_seq < least {
-            self.mismatch(found, "next_seq", totals.next_seq, least);
+            self.mismatch(found, "next_seq", totals.next_seq, least, false);
         }
         if forward.health().corrupt > 0 {
             return;
@@ -213,13 +216,14 @@ impl Audit {
     }
 
     fn compare_branch(&mut self, found: &Found<'_>, totals: &Totals, end: u32) {
-        let counted = self.branches.sum(Some(end));
-        self.branches.set(end, totals.branch);
+        let (counted, on) = self.branches.sum(Some(end));
+        self.branches.set(end, totals.branch, true);
         if no_turns(&counted) != no_turns(&totals.branch) {
-            self.mismatch(found, "branch", text(&totals.branch), text(&counted));
+            let (recorded, counted) = (text(&totals.branch), text(&counted));
+            self.mismatch(found, "branch", recorded, counted, on);
         }
         if counted.turns != totals.branch.turns {
-            self.mismatch(found, "turns", totals.branch.turns, counted.turns);
+            self.mismatch(found, "turns", totals.branch.turns, counted.turns, on);
         }
     }
 
@@ -231,17 +235,20 @@ impl Audit {
         counted: &UsageTotals,
     ) {
         if no_turns(expected) != no_turns(&totals.spent) {
-            self.mismatch(found, "spent", text(&totals.spent), text(expected));
+            let on = self.spent.is_set;
+            self.mismatch(found, "spent", text(&totals.spent), text(expected), on);
             self.spent = Anchor {
                 recorded: totals.spent,
                 counted: *counted,
+                is_set: true,
             };
             if found.record.kind == Kind::Compaction {
                 self.watermark = totals.spent.usage.total_tokens();
             }
         }
         if totals.watermark != self.watermark {
-            self.mismatch(found, "watermark", totals.watermark, self.watermark);
+            let (recorded, expected) = (totals.watermark, self.watermark);
+            self.mismatch(found, "watermark", recorded, expected, self.spent.is_set);
             self.watermark = totals.watermark;
         }
     }
@@ -252,12 +259,14 @@ impl Audit {
         sum: &'static str,
         recorded: impl ToString,
         counted: impl ToString,
+        counted_on: bool,
     ) {
         self.problems.add(|| {
             let kind = ProblemKind::TotalsMismatch {
                 sum,
                 recorded: recorded.to_string(),
                 counted: counted.to_string(),
+                counted_on,
                 noted: false,
             };
             problem(found, kind)

@@ -114,6 +114,35 @@ fn each_sum_is_compared_and_told_once() {
     );
 }
 
+/// What a sum that was found wrong leads to is no full count, and is not called so.
+#[test]
+fn a_count_that_goes_on_from_a_wrong_sum_says_so() {
+    let mut lines = branched();
+    lines[5] = sealed(
+        &compaction("cmp-5", "msg-4", "msg-4"),
+        &totals(7, 8, 1, 88, 6),
+    );
+    let found = check(&lines);
+    let words: Vec<_> = found
+        .problems
+        .iter()
+        .map(|p| (p.line, p.kind.to_string()))
+        .collect();
+    let [of_branch, of_spent, ..] = &words[..] else {
+        panic!("{words:?}")
+    };
+    for (line, words) in [of_branch, of_spent] {
+        assert!(*line == 6 && words.contains("but a full count gives input"));
+    }
+    let behind: Vec<_> = words.iter().filter(|(line, _)| *line == 8).collect();
+    assert_eq!(behind.len(), 3, "{behind:?}");
+    let going_on = "but a count that goes on from what is recorded before gives";
+    assert!(behind.iter().all(|(_, words)| words.contains(going_on)));
+    assert!(behind[0].1.ends_with(&format!(
+        "{going_on} input 70, output 7, cache read 0, cache write 0"
+    )));
+}
+
 #[test]
 fn what_was_lost_is_not_counted() {
     let mut lines = branched();

@@ -65,6 +65,8 @@ pub enum ProblemKind {
         recorded: String,
         /// As it is counted; for `next_seq` the least that is right.
         counted: String,
+        /// It is counted on from sums that were recorded before it, which differ from a full count themselves.
+        counted_on: bool,
         /// The session was repaired, or has lost its beginning (F9): the sum may rightly count what is gone.
         noted: bool,
     },
@@ -152,11 +154,16 @@ impl fmt::Display for ProblemKind {
                 sum,
                 recorded,
                 counted,
+                counted_on,
                 ..
             } => {
+                let by = match counted_on {
+                    true => "a count that goes on from what is recorded before",
+                    false => "a full count",
+                };
                 write!(
                     f,
-                    "its {sum} is recorded as {recorded}, but a full count gives {counted}"
+                    "its {sum} is recorded as {recorded}, but {by} gives {counted}"
                 )
             }
         }
