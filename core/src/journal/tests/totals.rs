@@ -103,6 +103,8 @@ fn a_leaf_of_another_branch_counts_nothing() {
     // Where the third turn begins is known by its parent alone; the nearest leaf before it is the second turn's.
     let log = without(&lines, &["msg-1", "leaf-7", "leaf-10"]);
     assert_eq!(sums(&log), (11 + 31, 2, 63));
+    let log = without(&lines, &["msg-1", "leaf-3", "leaf-7", "leaf-10"]);
+    assert_eq!(sums(&log), (11 + 31, 1, 63));
 }
 
 /// F11: what an inherited checkpoint says was spent is another session's, and the fork point's loss changes nothing.
