@@ -241,7 +241,7 @@ fn what_is_compacted_is_split_off() {
         assert_eq!(store.run(&["show", spec]).code, 0, "{spec}");
     }
     // A copy goes on from all of it, and spends nothing itself.
-    let copy = store.ok(&["fork", &id]).trim().to_owned();
+    let copy = store.run(&["fork", &id]).out.trim().to_owned();
     let (context, usage) = of(&[&copy]);
     assert_eq!(
         (&context, &usage["branch"]),
