@@ -8,7 +8,6 @@ use crate::{
         JsonWriter, WriteError,
         write::{JsonWriteError, write_all},
     },
-    time::Timestamp,
 };
 use embedded_io::Write;
 
@@ -62,20 +61,6 @@ impl StoredEntry<'_> {
     pub fn encode_sealed<W: Write>(&self, sink: &mut W) -> Result<u64, WriteError<W::Error>> {
         self.refuse_line_break()?;
         write_pieces(sink, &[self.body()])
-    }
-
-    /// Writes a header with a `repaired` member (F9), every other byte as it is, under a new CRC.
-    ///
-    /// Errors: [`JsonWriteError::LineBreak`] when the bytes hold a raw line break.
-    pub fn encode_repaired<W: Write>(
-        &self,
-        at: Timestamp,
-        sink: &mut W,
-    ) -> Result<u64, WriteError<W::Error>> {
-        self.refuse_line_break()?;
-        let mut text = [0; 24];
-        let at = at.format(&mut text).as_bytes();
-        write_pieces(sink, &[self.body(), b",\"repaired\":\"", at, b"\""])
     }
 
     /// The record's bytes without its CRC and its closing brace.
