@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Append, global: &Global, out: &mut Output) -> Result<()
                 "{file}: the last record was never finished; it is removed, from byte {at} on"
             )),
             true => out.warn(format_args!(
-                "{file}: what stands from byte {at} on is no record, but may hold one or belong to one; it stays, as part of a corrupt line"
+                "{file}: what stands from byte {at} on is no record, but may hold one or belong to one; it stays, as a corrupt line"
             )),
         }
     }
