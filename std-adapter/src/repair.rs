@@ -344,6 +344,7 @@ fn check(copy: &mut NewFile, log: &SessionLog) -> Result<Verification, Error> {
         && after.node_count() == log.node_count()
         && after.tip() == log.tip()
         && after.context() == log.context()
+        && after.spent() == log.spent()
         && (0..log.node_count()).all(|index| parent(&after, index) == parent(log, index));
     if same {
         Ok(verification)
